@@ -1,0 +1,62 @@
+# The only entry point. `make demo` and `make test` need Python >= 3.11 (venv, pip) and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full agreement lint types pyright coverage bench changelog clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## Set up, then play two hosts sharing a lattice on the embedded simulator.
+	@$(BIN)/lattice-store demo
+
+test: $(VENV)/.tests  ## Set up, lint, type-check, then run all tests, real nats-server included.
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --format=total | sed 's/^/coverage: /;s/$$/ %/' > .coverage-total
+
+lint: $(VENV)/.tests  ## Style, spelling and layers.
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/codespell src tests docs benchmarks *.md
+	@$(BIN)/lint-imports --no-cache > .lint-imports || { cat .lint-imports; exit 1; }
+
+types: $(VENV)/.tests  ## mypy --strict over both packages and the typing tests.
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary tests/typing
+
+pyright: $(VENV)/.tests  ## The second type checker (brings its own node).
+	@$(PIP) install 'pyright[nodejs]>=1.1.390'
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+agreement: $(VENV)/.tests  ## The long agreement run, simulator against real server: 500 examples of 40 steps and more.
+	@$(BIN)/python -m pytest -q -s tests/agreement --hypothesis-profile=agreement
+
+coverage: $(VENV)/.tests  ## Where the tests do not go.
+	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+bench: $(VENV)/.tests  ## Measurements; JSON lines on stdout.
+	@$(BIN)/python benchmarks/bench_message_type.py
+
+changelog: $(VENV)/.tests  ## Preview the next release's notes.
+	@$(PIP) install 'towncrier>=24.8' && $(BIN)/towncrier build --draft --version next
+
+clean:  ## Remove everything make made.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .lint-imports dist
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lattice-store needs Python >= 3.11, this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.venv pyproject.toml
+	@$(PIP) install --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.demo pyproject.toml
+	@$(PIP) install --group tests --group lint
+	@touch $@

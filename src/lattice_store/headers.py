@@ -1,0 +1,101 @@
+"""Message headers, as JetStream stores them. Pure.
+
+A message keeps its header block byte for byte: order, case and repeated names count. Looking up a
+name is case-sensitive and the first occurrence wins, as in nats-server (``getHeader``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lattice_store.errors import InvalidHeaderError
+
+MESSAGE_ID: Final = "Nats-Msg-Id"
+ROLLUP: Final = "Nats-Rollup"
+EXPECTED_STREAM: Final = "Nats-Expected-Stream"
+EXPECTED_LAST_SEQUENCE: Final = "Nats-Expected-Last-Sequence"
+EXPECTED_LAST_SUBJECT_SEQUENCE: Final = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence-Subject"
+EXPECTED_LAST_MESSAGE_ID: Final = "Nats-Expected-Last-Msg-Id"
+
+_VERSION_LINE: Final = b"NATS/1.0\r\n"
+_NAME: Final = re.compile(r"(?:(?!:)[!-~])+")
+_VALUE: Final = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
+
+
+class Headers(Mapping[str, str]):
+    """An immutable header block, read as a mapping from name to first value.
+
+    Args:
+        headers: names and values; names are printable ASCII without colon and space, values printable
+            ASCII with no space at either end (a client may strip it, so it would not survive).
+
+    Raises:
+        InvalidHeaderError: a name or value would not arrive unchanged.
+    """
+
+    __slots__ = ("_block", "_first")
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        self._first: dict[str, str] | None = None
+        if not headers:
+            self._block = b""
+            return
+        lines = []
+        for name, value in headers.items():
+            if _NAME.fullmatch(name) is None:
+                raise InvalidHeaderError(f"header name {name!r} is not printable ASCII without colon and space")
+            if _VALUE.fullmatch(value) is None:
+                raise InvalidHeaderError(f"the value of header {name} is not printable ASCII without spaces around it")
+            lines.append(f"{name}: {value}\r\n")
+        self._block = _VERSION_LINE + "".join(lines).encode() + b"\r\n"
+
+    @classmethod
+    def from_block(cls, block: bytes) -> Headers:
+        """Take a stored header block as it is; it is parsed when first read, and never refused."""
+        headers = cls.__new__(cls)
+        headers._block = block
+        headers._first = None
+        return headers
+
+    @property
+    def block(self) -> bytes:
+        """The raw block, from ``NATS/1.0`` to the empty line; empty if there are no headers."""
+        return self._block
+
+    def _lookup(self) -> dict[str, str]:
+        if self._first is None:
+            first: dict[str, str] = {}
+            for line in self._block.split(b"\r\n")[1:]:
+                name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
+                if colon:
+                    first.setdefault(name, value.lstrip(" "))
+            self._first = first
+        return self._first
+
+    def __getitem__(self, name: str) -> str:
+        return self._lookup()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lookup())
+
+    def __len__(self) -> int:
+        return len(self._lookup())
+
+    def __bool__(self) -> bool:
+        return bool(self._block)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Headers):
+            return self._block == other._block
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]  # equal to plain mappings, which cannot be hashed either
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"
+
+
+NO_HEADERS: Final = Headers()

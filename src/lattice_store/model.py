@@ -1,0 +1,298 @@
+"""The values that travel through a `Storage`: stream configuration and state, messages, expectations.
+
+Sequences are >= 1; a sequence of 0 means "none". Times are nanoseconds since 1970-01-01 UTC and end in
+``_ns``, sizes are bytes, and "no limit" is ``None``; the server's ``-1`` and ``0`` stay in the backends.
+
+`Message` and `PubAck` are msgspec structs, the rest is attrs: see docs/adr/0004-message-type.md for the
+measurement.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from lattice_store.errors import InvalidArgumentError, InvalidConfigError
+from lattice_store.headers import (
+    EXPECTED_LAST_MESSAGE_ID,
+    EXPECTED_LAST_SEQUENCE,
+    EXPECTED_LAST_SUBJECT_SEQUENCE,
+    EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT,
+    EXPECTED_STREAM,
+    MESSAGE_ID,
+    NO_HEADERS,
+    Headers,
+)
+from lattice_store.subjects import check_filter, check_stream_name, overlap
+
+
+class RetentionPolicy(enum.Enum):
+    """When the stream lets go of a message."""
+
+    LIMITS = "limits"
+    INTEREST = "interest"
+    WORK_QUEUE = "workqueue"
+
+
+class StorageType(enum.Enum):
+    """Where the server keeps the stream."""
+
+    FILE = "file"
+    MEMORY = "memory"
+
+
+class DiscardPolicy(enum.Enum):
+    """What gives way when a limit is reached: the oldest messages, or the new one."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class Compression(enum.Enum):
+    """How file storage packs blocks; it changes neither sizes nor semantics."""
+
+    NONE = "none"
+    S2 = "s2"
+
+
+def _sorted_mapping(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return dict(sorted(given.items()))
+
+
+def _positive(instance: StreamConfig, attribute: attrs.Attribute[Any], value: int | None) -> None:
+    if value is not None and value < 0:
+        raise InvalidConfigError(f"{attribute.name}={value} is negative; use None for no limit")
+
+
+@attrs.frozen(kw_only=True)
+class StreamConfig:
+    """What an administrator decides about a stream. ``None`` is "no limit", or "the server's default".
+
+    Raises:
+        InvalidSubjectError: the name or a subject can be refused without asking a server.
+        InvalidConfigError: a limit is negative, or two of the subjects overlap.
+    """
+
+    name: str
+    subjects: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    """What the stream captures; empty means the stream's own name."""
+    description: str | None = None
+    retention: RetentionPolicy = RetentionPolicy.LIMITS
+    storage: StorageType = StorageType.FILE
+    discard: DiscardPolicy = DiscardPolicy.OLD
+    discard_new_per_subject: bool = False
+    max_msgs: int | None = attrs.field(default=None, validator=_positive)
+    max_bytes: int | None = attrs.field(default=None, validator=_positive)
+    max_age_ns: int | None = attrs.field(default=None, validator=_positive)
+    max_msgs_per_subject: int | None = attrs.field(default=None, validator=_positive)
+    max_msg_size: int | None = attrs.field(default=None, validator=_positive)
+    max_consumers: int | None = attrs.field(default=None, validator=_positive)
+    num_replicas: int = 1
+    duplicate_window_ns: int | None = attrs.field(default=None, validator=_positive)
+    """How long message IDs are remembered; ``None`` lets the server choose (2 minutes, or the maximum age)."""
+    no_ack: bool = False
+    allow_direct: bool = False
+    allow_rollup: bool = False
+    deny_delete: bool = False
+    deny_purge: bool = False
+    sealed: bool = False
+    compression: Compression = Compression.NONE
+    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_sorted_mapping)
+    """The administrator's own labels; the server's ``_nats.*`` entries are left out."""
+    other: Mapping[str, Any] = attrs.field(factory=dict, converter=_sorted_mapping)
+    """Settings this library does not interpret, by their wire name, kept as they are (mirror, sources, placement, …)."""
+
+    def __attrs_post_init__(self) -> None:
+        check_stream_name(self.name)
+        if isinstance(self.subjects, str):  # tuple("lc.>") would be four subjects
+            raise InvalidConfigError(f"subjects={self.subjects!r} is a string; give a list of subjects")
+        for position, subject in enumerate(self.subjects):
+            check_filter(subject)
+            for earlier in self.subjects[:position]:
+                if overlap(earlier, subject):
+                    raise InvalidConfigError(f"subjects {earlier!r} and {subject!r} of stream {self.name} overlap")
+
+
+@attrs.frozen(kw_only=True)
+class StreamState:
+    """What a stream holds, as the server reports it.
+
+    ``last_sequence`` never goes back when messages are removed. ``first_sequence`` of an emptied stream
+    is ``last_sequence + 1``; of a stream never used, 0. Times are ``None`` where there is no message.
+    """
+
+    messages: int = 0
+    bytes: int = 0
+    first_sequence: int = 0
+    first_time_ns: int | None = None
+    last_sequence: int = 0
+    last_time_ns: int | None = None
+    num_subjects: int = 0
+    num_deleted: int = 0
+    """Sequences between first and last that hold no message any more."""
+    consumer_count: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class StreamInfo:
+    """A stream as it stands."""
+
+    config: StreamConfig
+    created_ns: int
+    """When it was created: with the name, the stream's identity."""
+    state: StreamState
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One stored message."""
+
+    subject: str
+    sequence: int
+    time_ns: int
+    """When the server stored it."""
+    headers: Headers
+    payload: bytes
+
+
+class PubAck(msgspec.Struct, frozen=True, gc=False):
+    """The server's answer to a publish."""
+
+    stream: str
+    sequence: int
+    """Where the message is, or where the earlier message with this message ID is or was."""
+    duplicate: bool = False
+    """Whether an earlier message with this message ID stands for this one; nothing was stored."""
+
+
+@attrs.frozen(kw_only=True)
+class Expect:
+    """Preconditions of a publish, all of which must hold at the moment of storing.
+
+    Raises:
+        InvalidArgumentError: a negative sequence, or ``last_subject_filter`` without ``last_subject_sequence``.
+    """
+
+    stream: str | None = None
+    """The name of the stream bound to the subject."""
+    last_sequence: int | None = None
+    """The stream's last sequence."""
+    last_subject_sequence: int | None = None
+    """The last sequence stored on the subject; 0 for "nothing stored there"."""
+    last_subject_filter: str | None = None
+    """Where ``last_subject_sequence`` is looked up instead of the subject itself. Servers from 2.11 on."""
+    last_message_id: str | None = None
+    """The message ID of the stream's very last message."""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("last_sequence", "last_subject_sequence"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise InvalidArgumentError(f"Expect({name}={value}) is negative")
+        if self.last_subject_filter is not None:
+            check_filter(self.last_subject_filter)
+            if self.last_subject_sequence is None:
+                raise InvalidArgumentError("Expect(last_subject_filter=…) needs last_subject_sequence")
+
+
+@attrs.frozen(kw_only=True)
+class Publication:
+    """One message to publish with ``publish_many``; the fields are the arguments of ``publish``."""
+
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str] = NO_HEADERS
+    message_id: str | None = None
+    expect: Expect | None = None
+
+
+def publish_headers(headers: Mapping[str, str], message_id: str | None, expect: Expect | None) -> Headers:
+    """Return the header block a publish sends: the caller's headers, then message ID and expectations.
+
+    Raises:
+        InvalidHeaderError: a name or value would not arrive unchanged.
+        InvalidArgumentError: an empty message ID, which a server would take for none.
+    """
+    if message_id is None and expect is None:
+        return headers if isinstance(headers, Headers) else Headers(headers)
+    control: dict[str, str] = {}
+    if message_id is not None:
+        control[MESSAGE_ID] = message_id
+    if expect is not None:
+        for name, value in (
+            (EXPECTED_STREAM, expect.stream),
+            (EXPECTED_LAST_SEQUENCE, expect.last_sequence),
+            (EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last_subject_sequence),
+            (EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT, expect.last_subject_filter),
+            (EXPECTED_LAST_MESSAGE_ID, expect.last_message_id),
+        ):
+            if value is not None:
+                control[name] = str(value)
+    for name, text in control.items():
+        if not text:
+            raise InvalidArgumentError(f"{name} is empty, which a server takes for absent")
+        if name in headers:
+            raise InvalidArgumentError(f"header {name} is given twice: as a header and as an argument")
+    return Headers({**headers, **control})
+
+
+@attrs.frozen
+class DeliverAll:
+    """Every message, from the stream's first on."""
+
+
+@attrs.frozen
+class DeliverNew:
+    """Only what is published from now on."""
+
+
+@attrs.frozen
+class DeliverLast:
+    """The last message, then what follows."""
+
+
+@attrs.frozen
+class DeliverLastPerSubject:
+    """The last message of every subject, in sequence order, then what follows."""
+
+
+@attrs.frozen
+class DeliverFromSequence:
+    """From the first message at or after *sequence* on."""
+
+    sequence: int = attrs.field()
+
+    @sequence.validator
+    def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
+        if value < 1:
+            raise InvalidArgumentError(f"DeliverFromSequence({value}): sequences start at 1")
+
+
+@attrs.frozen
+class DeliverFromTime:
+    """From the first message stored at or after *time_ns* on."""
+
+    time_ns: int
+
+
+DeliverPolicy = DeliverAll | DeliverNew | DeliverLast | DeliverLastPerSubject | DeliverFromSequence | DeliverFromTime
+
+DELIVER_ALL: Final = DeliverAll()
+DELIVER_LAST_PER_SUBJECT: Final = DeliverLastPerSubject()
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """Messages of a replay that arrived together, and where the replay stands after them."""
+
+    messages: Sequence[Message]
+    """In sequence order; empty when only the position moved (an idle heartbeat, or the end of the snapshot)."""
+    sequence: int
+    """The replay has seen everything it will ever deliver up to this stream sequence."""
+    pending: int
+    """Messages the server still holds for this replay."""
+    caught_up: bool
+    """Whether everything that was in the stream when the replay began has been delivered."""
