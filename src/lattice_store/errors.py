@@ -40,6 +40,7 @@
         ├── RecordNotFoundError                 no such record in this lattice
         ├── CorruptRecordError                  a stored value that is not a record
         ├── RevisionMismatchError               the record is not at the expected revision
+        ├── MisplacedRecordError                stored, but in a stream that is not the lattice's
         └── RemoveIncompleteError               says which subjects still hold the record
 
 JetStream's errors are told apart by ``err_code`` (nats-server ``server/errors.json``), never by the
@@ -307,6 +308,26 @@ class RevisionMismatchError(RecordError):
 
     def __str__(self) -> str:
         return f"{self.key} is at revision {self.actual}, expected {self.expected}"
+
+
+@attrs.define(eq=False, slots=False)
+class MisplacedRecordError(RecordError):
+    """The record was stored, but by a stream that is not the lattice's: no host will find it there.
+
+    Attributes:
+        subject: where it was published.
+        stream: the stream that took it.
+        expected: the lattice's stream.
+    """
+
+    outcome: ClassVar[Outcome] = Outcome.UNKNOWN
+
+    subject: str
+    stream: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} was stored by stream {self.stream}, not by {self.expected}"
 
 
 @attrs.define(eq=False, slots=False)

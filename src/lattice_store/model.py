@@ -10,7 +10,7 @@ measurement.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -63,6 +63,12 @@ def _sorted_mapping(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return dict(sorted(given.items()))
 
 
+def _subjects(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):  # tuple("lc.>") would be four subjects
+        raise InvalidConfigError(f"subjects={given!r} is a single text; give a list of subjects")
+    return tuple(given)
+
+
 def _positive(instance: StreamConfig, attribute: attrs.Attribute[Any], value: int | None) -> None:
     if value is not None and value < 0:
         raise InvalidConfigError(f"{attribute.name}={value} is negative; use None for no limit")
@@ -78,7 +84,7 @@ class StreamConfig:
     """
 
     name: str
-    subjects: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    subjects: tuple[str, ...] = attrs.field(default=(), converter=_subjects)
     """What the stream captures; empty means the stream's own name."""
     description: str | None = None
     retention: RetentionPolicy = RetentionPolicy.LIMITS
@@ -108,8 +114,6 @@ class StreamConfig:
 
     def __attrs_post_init__(self) -> None:
         check_stream_name(self.name)
-        if isinstance(self.subjects, str):  # tuple("lc.>") would be four subjects
-            raise InvalidConfigError(f"subjects={self.subjects!r} is a string; give a list of subjects")
         for position, subject in enumerate(self.subjects):
             check_filter(subject)
             for earlier in self.subjects[:position]:

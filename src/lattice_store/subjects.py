@@ -107,3 +107,16 @@ def overlap(left: str, right: str) -> bool:
         if a != b and "*" not in (a, b):
             return False
     return len(lefts) == len(rights)
+
+
+def covers(filter_: str, narrower: str) -> bool:
+    """Return whether every literal subject that *narrower* matches is matched by *filter_* too."""
+    wide, narrow = filter_.split("."), narrower.split(".")
+    for position, token in enumerate(wide):
+        if token == ">":
+            return len(narrow) > position
+        if position >= len(narrow) or narrow[position] == ">":
+            return False
+        if token != "*" and token != narrow[position]:
+            return False
+    return len(wide) == len(narrow)

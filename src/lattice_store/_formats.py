@@ -1,0 +1,182 @@
+"""How a lattice lies in a stream: names, subjects, payloads, the form of a deletion. Pure.
+
+`StreamFormat` is the format of wasmCloud hosts up to 0.59 (wasmcloud-otp
+``host_core/jetstream/client.ex``): stream ``LATTICECACHE_{prefix}`` on ``lc.{prefix}.>``, one message per
+subject, ``lc.{prefix}.{claims|linkdefs|refmap}.{token}``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from lattice_store._records import (
+    ClaimsKey,
+    Deleted,
+    Key,
+    Kind,
+    LinkDefinition,
+    LinkKey,
+    OciReferenceKey,
+    Record,
+    check,
+    decode,
+    encode,
+)
+from lattice_store.errors import InvalidPrefixError, InvalidRecordError
+from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, DEFAULT_LIMITS
+from lattice_store.model import StorageType, StreamConfig
+from lattice_store.subjects import check_prefix, check_subject
+
+STREAM_NAME_START: Final = "LATTICECACHE_"
+_LINK_NAMESPACE: Final = uuid.UUID("7d1c1f0a-6d5b-5c56-9d0e-0b6d0c8f4c11")
+_BY_TOKEN: Final = {kind.value: kind for kind in Kind}
+
+
+def link_id(key: LinkKey) -> str:
+    """Return the id of a new link: hosts draw one at random, we derive it, so that writers meet (UUID version 5)."""
+    return str(uuid.uuid5(_LINK_NAMESPACE, "\n".join(key)))
+
+
+def reference_token(oci_url: str) -> str:
+    """Return the subject token of a reference: URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(oci_url.encode()).rstrip(b"=").decode()
+
+
+def reference_url(token: str) -> str | None:
+    """Return the reference a subject token stands for, or ``None`` if it is not the token of one."""
+    try:
+        url = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return url if reference_token(url) == token else None
+
+
+def prefix_of(stream: str) -> str | None:
+    """Return the prefix of the lattice that *stream* holds by its name, or ``None``."""
+    return stream.removeprefix(STREAM_NAME_START) if stream.startswith(STREAM_NAME_START) else None
+
+
+@attrs.frozen
+class StreamFormat:
+    """The names and bytes of one lattice.
+
+    Raises:
+        InvalidPrefixError: *prefix* is not a single token.
+    """
+
+    prefix: str = attrs.field()
+
+    @prefix.validator
+    def _check_prefix(self, attribute: attrs.Attribute[str], value: object) -> None:
+        if not isinstance(value, str):
+            raise InvalidPrefixError(f"lattice prefix {value!r} is not a text")
+        check_prefix(value)
+
+    @property
+    def stream(self) -> str:
+        return f"{STREAM_NAME_START}{self.prefix}"
+
+    @property
+    def subjects(self) -> str:
+        """The filter that covers the whole lattice."""
+        return f"lc.{self.prefix}.>"
+
+    def subjects_of(self, kind: Kind) -> str:
+        """Return the filter that covers one kind of record."""
+        return f"lc.{self.prefix}.{kind.value}.>"
+
+    def config(self) -> StreamConfig:
+        """Return the stream as wasmCloud hosts make it, field for field."""
+        return StreamConfig(
+            name=self.stream,
+            subjects=(self.subjects,),
+            storage=StorageType.MEMORY,
+            max_msgs_per_subject=1,
+            duplicate_window_ns=DEFAULT_DUPLICATE_WINDOW_NS,
+        )
+
+    def subject(self, key: Key) -> str:
+        """Return the subject of a record; for a link, the one a new link gets.
+
+        Raises:
+            InvalidRecordError: the key cannot be part of a subject.
+        """
+        match key:
+            case ClaimsKey(public_key):
+                kind, token = Kind.CLAIMS, public_key
+            case LinkKey():
+                kind, token = Kind.LINK, link_id(key)
+            case OciReferenceKey(oci_url):
+                kind, token = Kind.OCI_REFERENCE, reference_token(oci_url)
+        subject = f"lc.{self.prefix}.{kind.value}.{token}"
+        try:
+            check_subject(subject)
+        except ValueError as error:
+            raise InvalidRecordError(f"{key} does not fit into a subject: {error}") from error
+        if subject.count(".") != 3:  # lc, prefix, kind, token
+            raise InvalidRecordError(f"{key} must not hold a dot: it is one token of a subject")
+        return subject
+
+    def parse_subject(self, subject: str) -> tuple[Kind, str]:
+        """Return kind and token of a stored message's subject.
+
+        Raises:
+            InvalidRecordError: it is not the subject of a record.
+        """
+        kind_token, dot, token = subject.removeprefix(f"lc.{self.prefix}.").partition(".")
+        kind = _BY_TOKEN.get(kind_token)
+        if kind is None:
+            raise InvalidRecordError(f"unknown kind of record {kind_token!r}")
+        if not dot or not token or "." in token:
+            raise InvalidRecordError(f"a {kind_token} subject ends in exactly one more token")
+        return kind, token
+
+    def decode(self, subject: str, payload: bytes) -> Record | Deleted:
+        """Read a stored message.
+
+        Raises:
+            InvalidRecordError: subject or payload are not those of a record, or contradict each other.
+        """
+        kind, token = self.parse_subject(subject)
+        if len(payload) > DEFAULT_LIMITS.max_value_bytes:
+            raise InvalidRecordError(
+                f"value of {len(payload)} bytes; at most {DEFAULT_LIMITS.max_value_bytes} are read"
+            )
+        value = decode(kind, payload)
+        key = value.key
+        if isinstance(key, ClaimsKey) and key.public_key != token:
+            raise InvalidRecordError("sub differs from the public key in the subject")
+        if isinstance(key, OciReferenceKey) and key.oci_url != reference_url(token):
+            raise InvalidRecordError("oci_url differs from the reference in the subject")
+        return value
+
+    def encode(self, record: Record, subject: str) -> bytes:
+        """Write *record* as the host would on *subject*.
+
+        Raises:
+            InvalidRecordError: hosts could not read it back unchanged, or it is larger than they may publish.
+        """
+        check(record)
+        fields = record.to_json()
+        if isinstance(record, LinkDefinition):
+            fields["id"] = subject.rpartition(".")[2]
+        return self._fitting(fields, record.key)
+
+    def encode_deleted(self, payload: bytes, key: Key) -> bytes:
+        """Write the deletion of the record whose last value is *payload*: the same object with ``deleted: true``."""
+        fields: dict[str, Any] = msgspec.json.decode(payload)
+        return self._fitting({**fields, "deleted": True}, key)
+
+    def _fitting(self, fields: dict[str, Any], key: Key) -> bytes:
+        payload = encode(fields)
+        if len(payload) > DEFAULT_LIMITS.max_value_bytes:
+            raise InvalidRecordError(
+                f"{key} takes {len(payload)} bytes; at most {DEFAULT_LIMITS.max_value_bytes} may be written"
+            )
+        return payload

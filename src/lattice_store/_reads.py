@@ -1,0 +1,120 @@
+"""Reading a lattice: from a view that is attached and current, otherwise from the storage."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from lattice_store._formats import StreamFormat
+from lattice_store._records import Key, LinkDefinition, LinkKey, Record
+from lattice_store._view import Entry, LatticeView
+from lattice_store._watch import LiveView
+from lattice_store.errors import LatticeStoreError, MessageNotFoundError, ReplayInterruptedError, ResetReason
+from lattice_store.limits import SECOND_NS, Limits
+from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
+from lattice_store.storage import Storage
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+_REBUILD_ATTEMPTS = 3  # a stream that is replaced more often than that is not worth a fourth
+
+
+class Reader:
+    """What is stored, as fresh as the caller's own writes."""
+
+    def __init__(self, storage: Storage, format_: StreamFormat, limits: Limits) -> None:
+        self._storage, self._format, self._limits = storage, format_, limits
+        self._floors: dict[LiveView, tuple[int, int]] = {}
+
+    def attach(self, live: LiveView) -> None:
+        self._floors[live] = (live.resets, 0)
+
+    def detach(self, live: LiveView) -> None:
+        del self._floors[live]
+
+    async def note_written(self, revision: int) -> None:
+        """Let an own write reach the attached views before it is reported; a view that lags is passed by."""
+        for live in list(self._floors):
+            self._floors[live] = (live.resets, revision)
+            if live.is_current:
+                with contextlib.suppress(TimeoutError, LatticeStoreError):
+                    async with asyncio.timeout(self._limits.request_timeout_ns / SECOND_NS):
+                        await live.wait_for(revision)
+
+    def current_view(self) -> LatticeView | None:
+        """Return an attached view that holds all own writes."""
+        for live, (resets, floor) in self._floors.items():
+            if live.is_current and (live.resets != resets or live.view.revision >= floor):
+                return live.view
+        return None
+
+    def subjects(self, kinds: Sequence[type[Record]]) -> tuple[str, ...]:
+        """Return the filters that cover *kinds*, or the whole lattice if none is named."""
+        if not kinds:
+            return (self._format.subjects,)
+        return tuple(dict.fromkeys(self._format.subjects_of(kind.kind) for kind in kinds))
+
+    async def rebuild(self, kinds: Sequence[type[Record]] = (), progress: Progress | None = None) -> LatticeView:
+        """Fold one replay; begin again if the stream was replaced under it."""
+        for _ in range(_REBUILD_ATTEMPTS - 1):
+            with contextlib.suppress(ReplayInterruptedError):
+                return await self._rebuild_once(kinds, progress)
+        return await self._rebuild_once(kinds, progress)
+
+    async def _rebuild_once(self, kinds: Sequence[type[Record]], progress: Progress | None) -> LatticeView:
+        view, done = LatticeView(self._format), 0
+        subjects = self.subjects(kinds)
+        async with self._storage.replay(
+            self._format.stream, subjects=subjects, deliver=DELIVER_LAST_PER_SUBJECT
+        ) as replay:
+            if replay.caught_up:
+                view.advance(replay.stream.state.last_sequence)
+                return view
+            async for batch in replay.batches():
+                view.apply_batch(batch)
+                done += len(batch.messages)
+                if progress is not None:
+                    progress(done, batch.pending)
+                if batch.caught_up:
+                    return view
+        # Unreachable while `batches` keeps its contract to go on for ever; never return a partial view.
+        raise ReplayInterruptedError(self._format.stream, ResetReason.STREAM_DELETED, view.revision)
+
+    async def links(self, *, through: int = 0) -> LatticeView:
+        """Return a view that knows at least all links up to revision *through*."""
+        view = self.current_view()
+        return view if view is not None and view.revision >= through else await self.rebuild((LinkDefinition,))
+
+    async def view_for(self, key: Key) -> LatticeView:
+        """Return a view that knows *key*, if the lattice does."""
+        if isinstance(key, LinkKey):
+            return await self.links()
+        view = self.current_view()
+        if view is None:
+            view = LatticeView(self._format)
+            message = await self.last_message(self._format.subject(key))
+            if message is not None:
+                view.apply(message)
+        return view
+
+    async def find(self, key: Key) -> Entry[Any] | None:
+        """Return the record of *key*.
+
+        Raises:
+            CorruptRecordError: what is stored there is not a record.
+        """
+        view = await self.view_for(key)
+        if not isinstance(key, LinkKey):
+            corrupt = view.corrupt.get(self._format.subject(key))
+            if corrupt is not None:
+                raise corrupt.error
+        return view.find(key)
+
+    async def last_message(self, subject: str) -> Message | None:
+        """Return the newest message on *subject*, which may be a filter."""
+        try:
+            return await self._storage.get_last_message(self._format.stream, subject)
+        except MessageNotFoundError:
+            return None

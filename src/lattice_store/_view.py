@@ -1,0 +1,292 @@
+"""The fold of a replay into records. Pure: no I/O, no clock.
+
+Rules:
+
+1. What a subject holds is its newest message; an older or equal sequence changes nothing. So applying a
+   message twice, or a replay's tail again, gives the same view.
+2. A record is what the newest message of its key says, over all subjects that hold one. Claims and
+   references have one subject; a link's triple may own several, since hosts draw a new id at every put.
+3. A message that cannot be decoded takes its subject's former value away, as it did in the stream, and is
+   reported. It never stops the fold.
+4. The view is a function of the stream's last messages, not of the way they came: rebuilding gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
+
+import attrs
+
+from lattice_store._formats import StreamFormat
+from lattice_store._records import (
+    Claims,
+    ClaimsKey,
+    Deleted,
+    Key,
+    LinkDefinition,
+    LinkKey,
+    OciReference,
+    OciReferenceKey,
+    Record,
+)
+from lattice_store.errors import CorruptRecordError, InvalidRecordError
+from lattice_store.model import Batch, Message
+
+R_co = TypeVar("R_co", bound=Record, covariant=True)
+_SHORTEST_ALIAS: Final = 2  # hosts ignore shorter ones (wasmcloud-otp host_core/claims/manager.ex)
+
+
+@attrs.frozen
+class Entry(Generic[R_co]):
+    """A record as it lies in the lattice."""
+
+    record: R_co
+    revision: int
+    """Stream sequence of the record's newest message."""
+    subjects: tuple[str, ...]
+    """Every subject that holds a value of it, newest first; more than one only for links."""
+
+
+@attrs.frozen
+class RecordPut:
+    """A record is new, or has another value."""
+
+    entry: Entry[Record]
+    previous: Entry[Record] | None = None
+
+
+@attrs.frozen
+class RecordRemoved:
+    """A record is no more. ``revision`` is the message that said so; 0 if a reset made it vanish."""
+
+    key: Key
+    revision: int
+    previous: Entry[Record]
+
+
+@attrs.frozen
+class RecordCorrupt:
+    """A message that is not a record was found; it is kept raw in ``LatticeView.corrupt``."""
+
+    error: CorruptRecordError
+
+
+Change: TypeAlias = RecordPut | RecordRemoved | RecordCorrupt
+
+
+@attrs.frozen
+class CorruptRecord:
+    """A message that could not be decoded: what is wrong, and the message as it was stored."""
+
+    error: CorruptRecordError
+    message: Message = attrs.field(repr=False)  # may hold the values of a link
+
+
+@attrs.frozen
+class AliasConflict:
+    """One call alias claimed by several actors. The lowest revision owns it, on every host."""
+
+    call_alias: str
+    owner: ClaimsKey
+    others: tuple[ClaimsKey, ...]
+
+
+@attrs.frozen
+class Version:
+    """What one subject says about a key: a record, or ``None`` if it is marked deleted there."""
+
+    subject: str
+    revision: int
+    record: Record | None
+
+
+class LatticeView:
+    """The records of one lattice at one revision.
+
+    The mappings are live and read-only. Sizes and look-ups cost the same however many records there are.
+    """
+
+    def __init__(self, format_: StreamFormat) -> None:
+        self._format = format_
+        self._revision = 0
+        self._sequences: dict[str, int] = {}
+        self._key_of: dict[str, Key] = {}
+        self._versions: dict[Key, dict[str, Version]] = {}
+        self._claims: dict[ClaimsKey, Entry[Claims]] = {}
+        self._links: dict[LinkKey, Entry[LinkDefinition]] = {}
+        self._oci_references: dict[OciReferenceKey, Entry[OciReference]] = {}
+        self._corrupt: dict[str, CorruptRecord] = {}
+        self._aliases: dict[str, dict[ClaimsKey, int]] = {}
+
+    @property
+    def prefix(self) -> str:
+        return self._format.prefix
+
+    @property
+    def revision(self) -> int:
+        """Stream sequence up to which the view is complete."""
+        return self._revision
+
+    @property
+    def claims(self) -> Mapping[ClaimsKey, Entry[Claims]]:
+        return MappingProxyType(self._claims)
+
+    @property
+    def links(self) -> Mapping[LinkKey, Entry[LinkDefinition]]:
+        return MappingProxyType(self._links)
+
+    @property
+    def oci_references(self) -> Mapping[OciReferenceKey, Entry[OciReference]]:
+        return MappingProxyType(self._oci_references)
+
+    @property
+    def corrupt(self) -> Mapping[str, CorruptRecord]:
+        """Messages that could not be decoded, by subject."""
+        return MappingProxyType(self._corrupt)
+
+    def __len__(self) -> int:
+        return len(self._claims) + len(self._links) + len(self._oci_references)
+
+    def __iter__(self) -> Iterator[Entry[Record]]:
+        yield from self._claims.values()
+        yield from self._links.values()
+        yield from self._oci_references.values()
+
+    def __repr__(self) -> str:
+        return (
+            f"<LatticeView {self.prefix} at revision {self._revision}: {len(self._claims)} claims, "
+            f"{len(self._links)} links, {len(self._oci_references)} OCI references, {len(self._corrupt)} corrupt>"
+        )
+
+    @overload
+    def find(self, key: ClaimsKey) -> Entry[Claims] | None: ...
+    @overload
+    def find(self, key: LinkKey) -> Entry[LinkDefinition] | None: ...
+    @overload
+    def find(self, key: OciReferenceKey) -> Entry[OciReference] | None: ...
+    def find(self, key: Key) -> Entry[Any] | None:
+        """Return the record of *key*, or ``None``."""
+        return self._entries(key).get(key)
+
+    def find_call_alias(self, call_alias: str) -> Entry[Claims] | None:
+        """Return the claims that own *call_alias*: of those that state it, the ones with the lowest revision."""
+        claimants = self._aliases.get(call_alias)
+        return self._claims[min(claimants, key=claimants.__getitem__)] if claimants else None
+
+    def alias_conflicts(self) -> tuple[AliasConflict, ...]:
+        """Return every call alias that more than one actor claims."""
+        conflicts = []
+        for call_alias, claimants in sorted(self._aliases.items()):
+            if len(claimants) > 1:
+                owner, *others = sorted(claimants, key=claimants.__getitem__)
+                conflicts.append(AliasConflict(call_alias, owner, tuple(others)))
+        return tuple(conflicts)
+
+    def versions(self, key: Key) -> tuple[Version, ...]:
+        """Return what every subject that speaks of *key* says, newest first. The first decides."""
+        held = self._versions.get(key)
+        return tuple(sorted(held.values(), key=lambda version: -version.revision)) if held else ()
+
+    def apply_batch(self, batch: Batch) -> list[Change]:
+        """Fold the messages of *batch* in and move the view's revision; return what changed."""
+        changes: list[Change] = []
+        for message in batch.messages:
+            changes.extend(self.apply(message))
+        self.advance(batch.sequence)
+        return changes
+
+    def advance(self, sequence: int) -> None:
+        """Note that the view is complete up to *sequence*."""
+        self._revision = max(self._revision, sequence)
+
+    def apply(self, message: Message) -> list[Change]:
+        """Fold one message in; return what changed. A message not newer than the subject's last changes nothing."""
+        subject, revision = message.subject, message.sequence
+        if revision <= self._sequences.get(subject, 0):
+            return []
+        self._sequences[subject] = revision
+        self.advance(revision)
+        self._corrupt.pop(subject, None)
+        former_key = self._key_of.pop(subject, None)
+        changes: list[Change] = []
+        try:
+            value = self._format.decode(subject, message.payload)
+        except InvalidRecordError as error:
+            corrupt = CorruptRecordError(subject, revision, str(error))
+            self._corrupt[subject] = CorruptRecord(corrupt, message)
+            changes.append(RecordCorrupt(corrupt))
+            key = None
+        else:
+            key = value.key
+            self._key_of[subject] = key
+            version = Version(subject, revision, None if isinstance(value, Deleted) else value)
+            self._versions.setdefault(key, {})[subject] = version
+        if former_key is not None and former_key != key:
+            del self._versions[former_key][subject]
+            changes += self._refold(former_key, revision)
+        if key is not None:
+            changes += self._refold(key, revision)
+        return changes
+
+    def changes_to(self, other: LatticeView) -> Iterator[Change]:
+        """Yield what turns this view's records into those of *other*; used after a reset."""
+        for entry in self:
+            if other.find(entry.record.key) is None:
+                yield RecordRemoved(entry.record.key, 0, entry)
+        for entry in other:
+            former = self.find(entry.record.key)
+            if former is None or _differs(former.record, entry.record):
+                yield RecordPut(entry, former)
+        for subject, corrupt in other.corrupt.items():
+            known = self._corrupt.get(subject)
+            if known is None or known.message.payload != corrupt.message.payload:
+                yield RecordCorrupt(corrupt.error)
+
+    def _entries(self, key: Key) -> dict[Any, Entry[Any]]:
+        match key:
+            case ClaimsKey():
+                return self._claims
+            case LinkKey():
+                return self._links
+            case OciReferenceKey():
+                return self._oci_references
+        raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+
+    def _refold(self, key: Key, revision: int) -> list[Change]:
+        """Bring the entry of *key* in line with the versions its subjects hold; rule 2."""
+        entries = self._entries(key)
+        previous = entries.get(key)
+        versions = self.versions(key)
+        if not versions:
+            del self._versions[key]
+        record = versions[0].record if versions else None
+        if record is None:
+            if previous is None:
+                return []
+            del entries[key]
+            self._index_alias(previous.record, None)
+            return [RecordRemoved(key, revision, previous)]
+        holders = tuple(version.subject for version in versions if version.record is not None)
+        entry = Entry(record, versions[0].revision, holders)
+        entries[key] = entry
+        self._index_alias(previous.record if previous else None, entry)
+        if previous is not None and previous.revision == entry.revision:
+            return []
+        return [RecordPut(entry, previous)]
+
+    def _index_alias(self, former: Record | None, entry: Entry[Record] | None) -> None:
+        if isinstance(former, Claims):
+            claimants = self._aliases.get(former.call_alias, {})
+            claimants.pop(former.key, None)
+            if not claimants:
+                self._aliases.pop(former.call_alias, None)
+        if entry is not None and isinstance(entry.record, Claims):
+            call_alias = entry.record.call_alias
+            if len(call_alias) >= _SHORTEST_ALIAS:
+                self._aliases.setdefault(call_alias, {})[entry.record.key] = entry.revision
+
+
+def _differs(left: Record, right: Record) -> bool:
+    return left != right or left.extra != right.extra

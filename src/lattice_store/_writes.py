@@ -1,0 +1,223 @@
+"""Writing a lattice: put and remove, plain and compared with a revision.
+
+A link needs care, for its triple may own several subjects, and a foreign host may add one at any moment.
+So a conditional link write is conditional on *all* links: it reads the last sequence of all link subjects,
+checks the triple, and publishes only if that last sequence still stands. If an unrelated link got in
+between, it looks again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Final
+
+from lattice_store._formats import StreamFormat
+from lattice_store._reads import Reader
+from lattice_store._records import Claims, Key, Kind, LinkDefinition, LinkKey, Record
+from lattice_store._view import Entry, LatticeView, Version
+from lattice_store.errors import (
+    CorruptRecordError,
+    InvalidArgumentError,
+    InvalidRecordError,
+    LatticeStoreError,
+    MisplacedRecordError,
+    RemoveIncompleteError,
+    RevisionMismatchError,
+    WrongLastSequenceError,
+)
+from lattice_store.limits import Limits
+from lattice_store.model import Expect, PubAck, Publication
+from lattice_store.storage import Storage
+
+ABSENT: Final = 0
+"""As ``expect=ABSENT``: only if the lattice has no such record."""
+
+
+class Writer:
+    """Puts and removes records of one lattice; `Lattice` says what each promises."""
+
+    def __init__(self, storage: Storage, format_: StreamFormat, reader: Reader, limits: Limits) -> None:
+        self._storage, self._format, self._reader, self._limits = storage, format_, reader, limits
+
+    async def put(self, record: Record, expect: int | None) -> int:
+        subject = self._format.subject(record.key)
+        payload = self._format.encode(record, subject)  # a bad record is refused before anything is read
+        if expect is not None:
+            return await self._put_expecting(record, expect)
+        if isinstance(record, Claims):
+            stored = await self._stored(record)
+            if stored is not None and self._format.encode(stored.record, subject) == payload:
+                return stored.revision
+        elif isinstance(record, LinkDefinition):
+            subject = self._subject_for(record, await self._reader.links())
+            payload = self._format.encode(record, subject)
+        return await self._publish(subject, payload)
+
+    async def put_many(self, records: Iterable[Record]) -> AsyncIterator[int | LatticeStoreError]:
+        given = list(records)
+        has_links = any(isinstance(record, LinkDefinition) for record in given)
+        links = await self._reader.links() if has_links else LatticeView(self._format)
+        order: deque[str | LatticeStoreError] = deque()  # subject, or refusal, of each record not yet reported
+
+        def publications() -> Iterator[Publication]:
+            for record in given:
+                try:
+                    subject = self._subject_for(record, links)
+                    publication = Publication(subject=subject, payload=self._format.encode(record, subject))
+                except InvalidRecordError as error:
+                    order.append(error)
+                else:
+                    order.append(subject)
+                    yield publication
+
+        last = 0
+        async for result in self._storage.publish_many(publications()):
+            while isinstance(subject := order.popleft(), LatticeStoreError):
+                yield subject
+            if isinstance(result, PubAck):
+                last = max(last, result.sequence)
+                yield self._misplaced(subject, result) or result.sequence
+            else:
+                yield result
+        for refusal in order:
+            if isinstance(refusal, LatticeStoreError):
+                yield refusal
+        await self._reader.note_written(last)
+
+    async def _put_expecting(self, record: Record, expect: int) -> int:
+        key = record.key
+        if isinstance(key, LinkKey):
+
+            def replacement(versions: tuple[Version, ...]) -> tuple[str, bytes]:
+                subject = versions[0].subject if versions else self._format.subject(key)
+                return subject, self._format.encode(record, subject)
+
+            revision, _ = await self._compare_and_set_link(key, expect, replacement)
+            return revision
+        subject = self._format.subject(key)
+        sequence = expect or await self._sequence_if_absent(key, subject)
+        return await self._publish_expecting(key, expect, subject, self._format.encode(record, subject), sequence)
+
+    async def remove(self, key: Key, expect: int | None) -> int | None:
+        if isinstance(key, LinkKey):
+            return await self._remove_link(key, expect)
+        entry = await self._reader.find(key)
+        actual = 0 if entry is None else entry.revision
+        if expect not in (None, actual):
+            raise RevisionMismatchError(str(key), expect, actual)
+        if entry is None:
+            return None
+        subject, payload = self._format.subject(key), self._format.encode_deleted(entry.record.source, key)
+        if expect is None:
+            return await self._publish(subject, payload)
+        return await self._publish_expecting(key, expect, subject, payload, expect)
+
+    async def _remove_link(self, key: LinkKey, expect: int | None) -> int | None:
+        if expect is None:
+            holders = _holders((await self._reader.links()).versions(key))
+            if not holders:
+                return None
+            revision = await self._publish(*self._mark(key, holders[0]))
+        else:
+            revision, versions = await self._compare_and_set_link(
+                key, expect, lambda versions: self._mark(key, versions[0])
+            )
+            holders = _holders(versions)
+        for position, version in enumerate(holders[1:], start=1):
+            try:
+                await self._publish(*self._mark(key, version), Expect(last_subject_sequence=version.revision))
+            except WrongLastSequenceError:
+                continue  # put again meanwhile: that is a new value, not the one to remove
+            except LatticeStoreError as error:
+                remaining = tuple(holder.subject for holder in holders[position:])
+                raise RemoveIncompleteError(str(key), remaining) from error
+        return revision
+
+    async def _compare_and_set_link(
+        self, key: LinkKey, expect: int, write: Callable[[tuple[Version, ...]], tuple[str, bytes]]
+    ) -> tuple[int, tuple[Version, ...]]:
+        """Publish what *write* makes of the triple's versions, if the triple is at *expect* and no link changed."""
+        all_links = self._format.subjects_of(Kind.LINK)
+        attempts = self._limits.compare_and_set_attempts
+        while True:
+            last = await self._reader.last_message(all_links)
+            last_sequence = 0 if last is None else last.sequence
+            versions = (await self._reader.links(through=last_sequence)).versions(key)
+            _check_revision(key, expect, versions)
+            condition = Expect(last_subject_sequence=last_sequence, last_subject_filter=all_links)
+            try:
+                return await self._publish(*write(versions), condition), versions
+            except WrongLastSequenceError:
+                attempts -= 1
+                if not attempts:
+                    raise
+
+    async def _sequence_if_absent(self, key: Key, subject: str) -> int:
+        """Return the last sequence on *subject*, where no record of *key* may live; a deletion mark may stand there."""
+        message = await self._reader.last_message(subject)
+        if message is None:
+            return 0
+        view = LatticeView(self._format)
+        view.apply(message)
+        _check_revision(key, ABSENT, view.versions(key))
+        return message.sequence
+
+    async def _stored(self, claims: Claims) -> Entry[Claims] | None:
+        try:
+            return await self._reader.find(claims.key)
+        except CorruptRecordError:  # to be replaced
+            return None
+
+    def _subject_for(self, record: Record, links: LatticeView) -> str:
+        """Return where to put *record*: the newest subject that speaks of its key, or else a new one."""
+        versions = links.versions(record.key) if isinstance(record, LinkDefinition) else ()
+        return versions[0].subject if versions else self._format.subject(record.key)
+
+    def _mark(self, key: Key, version: Version) -> tuple[str, bytes]:
+        """Return subject and payload that mark *version* as deleted."""
+        assert version.record is not None
+        return version.subject, self._format.encode_deleted(version.record.source, key)
+
+    async def _publish_expecting(self, key: Key, expect: int, subject: str, payload: bytes, sequence: int) -> int:
+        try:
+            return await self._publish(subject, payload, Expect(last_subject_sequence=sequence))
+        except WrongLastSequenceError as error:
+            raise RevisionMismatchError(str(key), expect, error.actual or 0) from error
+
+    async def _publish(self, subject: str, payload: bytes, expect: Expect | None = None) -> int:
+        ack = await self._storage.publish(subject, payload, expect=expect)
+        misplaced = self._misplaced(subject, ack)
+        if misplaced is not None:
+            raise misplaced
+        await self._reader.note_written(ack.sequence)
+        return ack.sequence
+
+    def _misplaced(self, subject: str, ack: PubAck) -> MisplacedRecordError | None:
+        if ack.stream == self._format.stream:
+            return None
+        return MisplacedRecordError(subject, ack.stream, self._format.stream)
+
+
+def checked_revision(expect: int | None, *, lowest: int) -> int | None:
+    """Accept a revision to compare with.
+
+    Raises:
+        InvalidArgumentError: it is not a whole number of at least *lowest*.
+    """
+    if expect is not None and (not isinstance(expect, int) or isinstance(expect, bool) or expect < lowest):
+        raise InvalidArgumentError(f"expect={expect!r} is not a revision: a whole number from {lowest} on")
+    return expect
+
+
+def _holders(versions: tuple[Version, ...]) -> list[Version]:
+    return [version for version in versions if version.record is not None]
+
+
+def _check_revision(key: Key, expect: int, versions: tuple[Version, ...]) -> None:
+    """Compare the newest version with *expect*: its revision, or `ABSENT` if there must be no record."""
+    newest = versions[0] if versions else None
+    live = newest.revision if newest is not None and newest.record is not None else 0
+    revision = newest.revision if newest is not None else 0
+    if (live if expect == ABSENT else revision) != expect:
+        raise RevisionMismatchError(str(key), expect, live)
