@@ -80,12 +80,46 @@ _HOME = {
     "open_storage": "_open",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "ABSENT",
+    "AliasConflict",
+    "CaughtUp",
+    "Claims",
+    "ClaimsKey",
+    "CorruptRecord",
+    "Difference",
+    "EnsureOutcome",
+    "Ensured",
+    "Entry",
+    "Lattice",
+    "LatticeStoreError",
+    "LatticeView",
+    "Limits",
+    "LinkDefinition",
+    "LinkKey",
+    "LiveView",
+    "Message",
+    "OciReference",
+    "OciReferenceKey",
+    "Outcome",
+    "PubAck",
+    "RecordCorrupt",
+    "RecordPut",
+    "RecordRemoved",
+    "Replay",
+    "Reset",
+    "ResetReason",
+    "Storage",
+    "StreamConfig",
+    "StreamWarning",
+    "Watch",
+    "open_storage",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import version  # 30 ms that only who asks should pay
 
         return version("lattice-store")
     home = _HOME.get(name)
