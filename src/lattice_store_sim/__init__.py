@@ -1,0 +1,33 @@
+"""A NATS JetStream server in memory, for tests and for use without a server.
+
+Layers, each importing only what stands below it:
+
+    _storage    SimServer, SimStorage: the asyncio shell that reads the clock, waits and hands out
+    _clock      VirtualClock
+    _core       the pure state machine: no I/O, no clock, no dice; time is an argument
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lattice_store_sim._clock import VirtualClock
+    from lattice_store_sim._storage import SimServer, SimStorage
+
+__all__ = ["SimServer", "SimStorage", "VirtualClock"]
+
+_HOME = {"SimServer": "_storage", "SimStorage": "_storage", "VirtualClock": "_clock"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # paid by the first use, not by the import
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,199 @@
+"""The messages of one stream: appended, limited, removed, looked up.
+
+First and last sequence are state of their own, never derived from the messages: a stream that never held
+a message has 0 and 0, an emptied one ``last + 1`` and ``last``, and a purge can move both forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from lattice_store.model import DiscardPolicy, Message, StorageType, StreamConfig, StreamState
+from lattice_store.subjects import is_literal
+from lattice_store_sim._core._filters import compile_filters
+from lattice_store_sim._core._subject_index import SubjectIndex
+
+# Bytes the server counts for a message besides subject, headers and payload; see memstore.go ``memStoreMsgSize``,
+# filestore.go ``fileStoreMsgSize``.
+_OVERHEAD = {StorageType.MEMORY: (16, 0), StorageType.FILE: (30, 4)}
+_NEARBY = 256
+
+
+class Observer(Protocol):
+    """What must know of every message that comes and goes."""
+
+    def added(self, message: Message) -> None: ...
+    def removed(self, message: Message) -> None: ...
+
+
+class Log:
+    """Messages by sequence, ascending; the oldest is found without a search.
+
+    ``first_sequence`` names a stored message whenever there is one. It only moves forward and looks at each
+    sequence once, so that removing the oldest costs O(1) amortised.
+    """
+
+    def __init__(self, config: StreamConfig) -> None:
+        self.messages: dict[int, Message] = {}
+        self.subjects = SubjectIndex()
+        self.observers: list[Observer] = []
+        self.bytes = 0
+        self.first_sequence = 0
+        self.last_sequence = 0
+        self.last_time_ns: int | None = None
+        self._overhead, self._header_overhead = _OVERHEAD[config.storage]
+        self._set_limits(config)
+
+    def _set_limits(self, config: StreamConfig) -> None:
+        old = config.discard is DiscardPolicy.OLD
+        self._max_messages = config.max_msgs if old else None
+        self._max_bytes = config.max_bytes if old else None
+        self._max_per_subject = config.max_msgs_per_subject
+        self._max_age_ns = config.max_age_ns
+
+    def size_of(self, message: Message) -> int:
+        """Return the bytes the server counts for a message."""
+        block = message.headers.block
+        size = len(message.subject) + len(message.payload) + self._overhead
+        return size + len(block) + self._header_overhead if block else size
+
+    # -- growing --------------------------------------------------------------------------------
+
+    def append(self, message: Message) -> None:
+        """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
+        subject, sequence = message.subject, message.sequence
+        if self._max_per_subject is not None:
+            # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
+            while self.subjects.count(subject) >= self._max_per_subject:
+                self._drop(self.subjects.first(subject))
+        if not self.messages:
+            self.first_sequence = sequence
+        self.messages[sequence] = message
+        self.subjects.add(subject, sequence)
+        self.bytes += self.size_of(message)
+        self.last_sequence = sequence
+        self.last_time_ns = message.time_ns
+        for observer in self.observers:
+            observer.added(message)
+        if self._max_messages is not None or self._max_bytes is not None:
+            self._enforce_totals()
+
+    def _enforce_totals(self) -> None:
+        if self._max_messages is not None:
+            while len(self.messages) > self._max_messages:
+                self._drop(self.first_sequence)
+        if self._max_bytes is not None:
+            while self.bytes > self._max_bytes:
+                self._drop(self.first_sequence)
+
+    def change_limits(self, config: StreamConfig) -> None:
+        """Take over changed limits and enforce them: the totals first, then each subject, as the server does."""
+        self._set_limits(config)
+        self._enforce_totals()
+        if self._max_per_subject is not None:
+            for subject in list(self.subjects):
+                while self.subjects.count(subject) > self._max_per_subject:
+                    self._drop(self.subjects.first(subject))
+
+    # -- shrinking ------------------------------------------------------------------------------
+
+    def _drop(self, sequence: int) -> None:
+        messages = self.messages
+        message = messages.pop(sequence)
+        self.bytes -= self.size_of(message)
+        self.subjects.remove(message.subject, sequence)
+        if sequence == self.first_sequence:
+            if messages:
+                sequence += 1
+                while sequence not in messages:
+                    sequence += 1
+                self.first_sequence = sequence
+            else:
+                self.first_sequence = self.last_sequence + 1
+        for observer in self.observers:
+            observer.removed(message)
+
+    def remove(self, sequence: int) -> bool:
+        """Remove one message; return whether there was one."""
+        if sequence not in self.messages:
+            return False
+        self._drop(sequence)
+        return True
+
+    def expire(self, now_ns: int) -> None:
+        """Remove what has reached the maximum age."""
+        if self._max_age_ns is not None:
+            while self.messages and self.messages[self.first_sequence].time_ns + self._max_age_ns <= now_ns:
+                self._drop(self.first_sequence)
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When the oldest message reaches the maximum age."""
+        if self._max_age_ns is None or not self.messages:
+            return None
+        return self.messages[self.first_sequence].time_ns + self._max_age_ns
+
+    def purge(self, filter_: str | None = None, *, before_sequence: int | None = None, keep: int | None = None) -> int:
+        """Remove many messages, return how many; see `Storage.purge`."""
+        if before_sequence == 1:
+            return 0
+        total = filter_ is None or filter_ == ">"
+        chosen = list(self.messages) if total else self.subjects.sequences(compile_filters((filter_ or ">",)))
+        if before_sequence is not None:
+            chosen = [sequence for sequence in chosen if sequence < before_sequence]
+        if keep is not None:
+            chosen = chosen[: max(0, len(chosen) - keep)]
+        removed = self._drop_all(chosen)
+        if total and before_sequence is None and keep is None:
+            self.first_sequence = self.last_sequence + 1  # 1 on a stream that was never used
+        elif total and before_sequence is not None and before_sequence > max(self.first_sequence, self.last_sequence):
+            self.first_sequence, self.last_sequence = before_sequence, before_sequence - 1
+        return removed
+
+    def _drop_all(self, sequences: Iterable[int]) -> int:
+        removed = 0
+        for sequence in sequences:
+            self._drop(sequence)
+            removed += 1
+        return removed
+
+    # -- looking up -----------------------------------------------------------------------------
+
+    def last_of(self, filter_: str) -> int:
+        """Return the newest sequence whose subject matches, 0 if none does.
+
+        ``>`` looks at the very last sequence only, and finds nothing if that message was removed.
+        """
+        if filter_ == ">":
+            return self.last_sequence if self.last_sequence in self.messages else 0
+        if is_literal(filter_):
+            return self.subjects.last(filter_)
+        wants = compile_filters((filter_,))
+        lowest = max(self.first_sequence, self.last_sequence - _NEARBY)
+        for sequence in range(self.last_sequence, lowest - 1, -1):
+            message = self.messages.get(sequence)
+            if message is not None and wants(message.subject):
+                return sequence
+        return max((self.subjects.last(subject) for subject in self.subjects if wants(subject)), default=0)
+
+    def first_since(self, time_ns: int) -> int:
+        """Return the first stored sequence with that time or a later one, ``last_sequence + 1`` if there is none."""
+        for message in self.messages.values():
+            if message.time_ns >= time_ns:
+                return message.sequence
+        return self.last_sequence + 1
+
+    def state(self, consumer_count: int) -> StreamState:
+        first = self.messages.get(self.first_sequence)
+        return StreamState(
+            messages=len(self.messages),
+            bytes=self.bytes,
+            first_sequence=self.first_sequence,
+            first_time_ns=None if first is None else first.time_ns,
+            last_sequence=self.last_sequence,
+            last_time_ns=self.last_time_ns,
+            num_subjects=len(self.subjects),
+            num_deleted=self.last_sequence - self.first_sequence + 1 - len(self.messages) if self.messages else 0,
+            consumer_count=consumer_count,
+        )

@@ -1,0 +1,1 @@
+"""Fixtures for test suites of users; see docs."""
