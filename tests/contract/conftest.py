@@ -1,0 +1,67 @@
+"""The backends that the contract is checked on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import attrs
+import pytest
+from lattice_store.model import StorageType, StreamConfig
+from lattice_store.nats import LocalServer
+from lattice_store.storage import Storage
+from lattice_store.testing import AdvancingClock, FaultyStorage, RecordingStorage
+from lattice_store_sim import SimServer, SimStorage, VirtualClock
+
+
+@attrs.frozen
+class Backend:
+    """How one backend is opened."""
+
+    make_storage: Callable[[], Awaitable[Storage]]
+    storage_type: StorageType
+    clock: AdvancingClock | None = None
+
+
+def _simulated(storage_type: StorageType, wrap: Callable[[Storage], Storage] | None = None) -> Backend:
+    clock = VirtualClock()
+    server = SimServer(clock=clock)
+
+    async def make_storage() -> Storage:
+        storage = SimStorage(server)
+        return storage if wrap is None else wrap(storage)
+
+    return Backend(make_storage, storage_type, clock)
+
+
+SIMULATED: dict[str, Callable[[], Backend]] = {
+    "sim-memory": lambda: _simulated(StorageType.MEMORY),
+    "sim-file": lambda: _simulated(StorageType.FILE),
+    "recording-sim": lambda: _simulated(StorageType.MEMORY, RecordingStorage),
+    "faulty-sim": lambda: _simulated(StorageType.MEMORY, FaultyStorage),
+}
+REAL = {"nats-memory": StorageType.MEMORY, "nats-file": StorageType.FILE}
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[LocalServer]:
+    """One real server for the whole run; without a nats-server this fails, for a skipped proof is none."""
+    with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def backend(request: pytest.FixtureRequest, backend_name: str) -> AsyncIterator[Backend]:
+    if backend_name in SIMULATED:
+        yield SIMULATED[backend_name]()
+        return
+    url = request.getfixturevalue("nats_server").url
+
+    async def make_storage() -> Storage:
+        from lattice_store.nats import connect
+
+        return await connect(url)
+
+    keeper = await make_storage()  # a server can fail to create a file stream just after its last one was deleted
+    await keeper.create_stream(StreamConfig(name="KEEPER"))
+    await keeper.aclose()
+    yield Backend(make_storage, REAL[backend_name])
