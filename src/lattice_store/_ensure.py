@@ -7,7 +7,7 @@ as it is, and what would endanger a cache is said in words.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import attrs
@@ -38,6 +38,8 @@ class EnsureOutcome(enum.Enum):
     """The stream is there, with the default configuration."""
     CUSTOM = "custom"
     """The stream is there with another configuration; it is used as it is."""
+    MISSING = "missing"
+    """There is no stream, and none was made: only ``inspect`` says so."""
     OVERLAPPED = "overlapped"
     """Another stream holds the lattice's subjects, so ours cannot be made."""
     UNAVAILABLE = "unavailable"
@@ -66,7 +68,7 @@ class StreamWarning:
 
 @attrs.frozen(kw_only=True)
 class Ensured:
-    """What `Lattice.ensure` found.
+    """What `Lattice.ensure` or `Lattice.inspect` found.
 
     Attributes:
         outcome: in one word.
@@ -74,7 +76,7 @@ class Ensured:
         differences: from the default, setting by setting; empty unless CUSTOM.
         warnings: settings that will hurt.
         overlapping: the streams that hold our subjects, if OVERLAPPED.
-        error: what the server said, if OVERLAPPED, UNAVAILABLE or DENIED.
+        error: what the server said, if ``ensure`` was OVERLAPPED, and if UNAVAILABLE or DENIED.
     """
 
     outcome: EnsureOutcome
@@ -96,24 +98,45 @@ async def ensure(storage: Storage, format_: StreamFormat) -> Ensured:
     Raises:
         InvalidPrefixError: there is none, and none may be made under this prefix.
     """
+    return await _answered(_find_or_create(storage, format_))
+
+
+async def inspect(storage: Storage, format_: StreamFormat) -> Ensured:
+    """Look for the lattice's stream, and change nothing."""
+    return await _answered(_find(storage, format_))
+
+
+async def _answered(finding: Coroutine[Any, Any, Ensured]) -> Ensured:
+    """Turn a server that refuses or is not there into an outcome."""
     try:
-        try:
-            return _found(await storage.stream_info(format_.stream), format_)
-        except StreamNotFoundError:
-            pass
-        check_new_prefix(format_.prefix)
-        try:
-            info = await storage.create_stream(format_.config())
-        except StreamNameInUseError:  # somebody made a custom one just now
-            return _found(await storage.stream_info(format_.stream), format_)
-        return Ensured(outcome=EnsureOutcome.CREATED, info=info)
-    except SubjectsOverlapError as error:
-        overlapping = await storage.list_streams(subject=format_.subjects)
-        return Ensured(outcome=EnsureOutcome.OVERLAPPED, overlapping=overlapping, error=error)
+        return await finding
     except PermissionDeniedError as error:
         return Ensured(outcome=EnsureOutcome.DENIED, error=error)
     except (StorageUnavailableError, StorageTimeoutError, JetStreamDisabledError) as error:
         return Ensured(outcome=EnsureOutcome.UNAVAILABLE, error=error)
+
+
+async def _find(storage: Storage, format_: StreamFormat) -> Ensured:
+    try:
+        return _found(await storage.stream_info(format_.stream), format_)
+    except StreamNotFoundError:
+        overlapping = await storage.list_streams(subject=format_.subjects)
+        outcome = EnsureOutcome.OVERLAPPED if overlapping else EnsureOutcome.MISSING
+        return Ensured(outcome=outcome, overlapping=overlapping)
+
+
+async def _find_or_create(storage: Storage, format_: StreamFormat) -> Ensured:
+    try:
+        return _found(await storage.stream_info(format_.stream), format_)
+    except StreamNotFoundError:
+        check_new_prefix(format_.prefix)
+    try:
+        return Ensured(outcome=EnsureOutcome.CREATED, info=await storage.create_stream(format_.config()))
+    except StreamNameInUseError:  # somebody made a custom one just now
+        return _found(await storage.stream_info(format_.stream), format_)
+    except SubjectsOverlapError as error:
+        overlapping = await storage.list_streams(subject=format_.subjects)
+        return Ensured(outcome=EnsureOutcome.OVERLAPPED, overlapping=overlapping, error=error)
 
 
 def _found(info: StreamInfo, format_: StreamFormat) -> Ensured:

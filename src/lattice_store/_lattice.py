@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast, overload
 
-from lattice_store._ensure import Ensured, ensure
+from lattice_store._ensure import Ensured, ensure, inspect
 from lattice_store._formats import StreamFormat
 from lattice_store._reads import Progress, Reader
 from lattice_store._records import (
@@ -78,6 +78,10 @@ class Lattice:
             InvalidPrefixError: there is none, and none may be made under this prefix.
         """
         return await ensure(self._storage, self._format)
+
+    async def inspect(self) -> Ensured:
+        """Look for the stream as `ensure` does, but make nothing: MISSING instead of CREATED. The outcome is data."""
+        return await inspect(self._storage, self._format)
 
     # -- reading --------------------------------------------------------------------------------------
 
