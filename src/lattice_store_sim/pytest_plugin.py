@@ -1,1 +1,111 @@
-"""Fixtures for test suites of users; see docs."""
+"""Fixtures for your tests: an empty storage and a lattice, on the simulator, on a real nats-server, or on both.
+
+pytest loads this file in every run of an environment that has the package, so it imports nothing before a
+fixture is used. The fixtures are plain functions: they work under pytest-asyncio and anyio alike, in
+coroutine tests and in others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from lattice_store import Lattice, Storage
+    from lattice_store_sim import SimServer
+
+_BACKENDS = ("sim", "nats")
+_SIMULATOR_ONLY = pytest.mark.skip(reason="uses lattice_sim, and a real server is not the simulator")
+
+
+def _backends(text: str) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(text.split(",")))
+    for name in chosen:
+        if name not in _BACKENDS:
+            raise argparse.ArgumentTypeError(f"{name!r} is no backend; choose sim, nats or sim,nats")
+    return chosen
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("lattice-store").addoption(
+        "--lattice-backend",
+        type=_backends,
+        default="sim",
+        metavar="sim,nats",
+        help="run the tests that use lattice fixtures on the simulator (sim, the default), "
+        "on a real nats-server (nats), or on both (sim,nats)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "lattice_backend" not in metafunc.fixturenames:
+        return
+    # Not so if only `lattice_storage` needs it: that asks for the simulator when it runs.
+    asks_for_simulator = "lattice_sim" in metafunc.fixturenames
+    metafunc.parametrize(
+        "lattice_backend",
+        [
+            pytest.param(backend, marks=_SIMULATOR_ONLY) if asks_for_simulator and backend != "sim" else backend
+            for backend in metafunc.config.getoption("lattice_backend")
+        ],
+        indirect=True,
+    )
+
+
+@pytest.fixture
+def lattice_backend(request: pytest.FixtureRequest) -> str:
+    """The backend under test, "sim" or "nats", as --lattice-backend says."""
+    if hasattr(request, "param"):
+        return str(request.param)
+    backend, *others = request.config.getoption("lattice_backend")
+    if others:
+        pytest.fail(
+            "this test cannot be run once for each backend, because it does not name its lattice fixtures "
+            "as arguments: choose one with --lattice-backend=sim or --lattice-backend=nats",
+            pytrace=False,
+        )
+    return str(backend)
+
+
+@pytest.fixture
+def lattice_sim() -> SimServer:
+    """The simulated server of this test; its time moves by lattice_sim.clock.advance(seconds) only."""
+    from lattice_store_sim import SimServer, VirtualClock
+
+    return SimServer(clock=VirtualClock())
+
+
+@pytest.fixture
+def lattice_storage(request: pytest.FixtureRequest, lattice_backend: str) -> Iterator[Storage]:
+    """An empty lattice_store.Storage on the backend under test; on "nats" a server of this test's own."""
+    if lattice_backend == "sim":
+        from lattice_store_sim import SimStorage
+
+        yield SimStorage(request.getfixturevalue("lattice_sim"))
+        return
+    from lattice_store.errors import StorageUnavailableError
+    from lattice_store.nats import LocalServer
+    from lattice_store_sim._per_loop import PerLoopStorage
+
+    # Not one server for all tests: creating a file stream again soon after it was deleted can bring its old
+    # messages back (nats-server 2.15.1), and an own server costs little more than emptying a shared one.
+    server = LocalServer()
+    try:
+        server.__enter__()
+    except StorageUnavailableError as error:
+        pytest.fail(str(error), pytrace=False)
+    with server: ...
+
+
+@pytest.fixture
+def lattice(lattice_storage: Storage) -> Lattice:
+    """The lattice_store.Lattice "default" on lattice_storage; its stream is there already."""
+    from lattice_store import Lattice
+    from lattice_store_sim._per_loop import run_aside
+
+    lattice = Lattice(lattice_storage)
+    run_aside(lattice.ensure)
+    return lattice

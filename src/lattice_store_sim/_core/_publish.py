@@ -24,29 +24,17 @@ Control = dict[bytes, bytes]
 NO_CONTROL: Final[Control] = {}
 
 MESSAGE_ID: Final = names.MESSAGE_ID.encode()
-_ROLLUP: Final = names.ROLLUP.encode()
+ROLLUP: Final = names.ROLLUP.encode()
 _EXPECTED_STREAM: Final = names.EXPECTED_STREAM.encode()
 _EXPECTED_LAST: Final = names.EXPECTED_LAST_SEQUENCE.encode()
 _EXPECTED_SUBJECT: Final = names.EXPECTED_LAST_SUBJECT_SEQUENCE.encode()
 _EXPECTED_SUBJECT_FILTER: Final = names.EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT.encode()
 _EXPECTED_ID: Final = names.EXPECTED_LAST_MESSAGE_ID.encode()
 _TTL: Final = b"Nats-TTL"
+_OVERSIZE: Final = b"\0"  # no header has this name: it stands for a header block that is too large
 
 _DURATION: Final = re.compile(rb"(?:(\d+(?:\.\d*)?|\.\d+)(ns|us|\xc2\xb5s|ms|s|m|h))")
 _UNIT_SECONDS: Final = {b"ns": 1e-9, b"us": 1e-6, b"\xc2\xb5s": 1e-6, b"ms": 1e-3, b"s": 1, b"m": 60, b"h": 3600}
-
-
-def read_control(block: bytes) -> Control:
-    """Return the control headers of a header block (nats-server client.go, ``getHeader``)."""
-    if b"\r\nNats-" not in block:
-        return NO_CONTROL
-    control: Control = {}
-    for line in block.split(b"\r\n"):
-        if line.startswith(b"Nats-"):
-            name, _, value = line.partition(b":")
-            if name in _CONTROL_NAMES and name not in control:
-                control[name] = value.lstrip(b" ")
-    return control if all(control.values()) else {name: value for name, value in control.items() if value}
 
 
 def _sequence(text: bytes) -> int:
@@ -79,8 +67,7 @@ def _message_size(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _header_size(stream: Stream, message: Message, control: Control) -> None:
-    if len(message.headers.block) > MAX_HEADER_BYTES:
-        raise api_error(400, 10097, "header size exceeds maximum allowed of 64k")
+    raise api_error(400, 10097, "header size exceeds maximum allowed of 64k")
 
 
 def _batch(stream: Stream, message: Message, control: Control) -> None:
@@ -146,7 +133,7 @@ def _last_message_id(stream: Stream, message: Message, control: Control) -> None
 def _rollup(stream: Stream, message: Message, control: Control) -> None:
     if not stream.config.allow_rollup or stream.config.deny_purge:
         raise api_error(500, 10111, "rollup not permitted")
-    value = control[_ROLLUP].lower()
+    value = control[ROLLUP].lower()
     if value not in (b"sub", b"all"):
         raise api_error(500, 10111, f'rollup value invalid: "{value.decode("latin-1")}"')
 
@@ -160,7 +147,7 @@ def _full(stream: Stream, message: Message, control: Control) -> None:
     config, log, subject = stream.config, stream.log, message.subject
     per_subject = config.max_msgs_per_subject
     replaces = per_subject is not None and log.subjects.count(subject) >= per_subject
-    if replaces and config.discard_new_per_subject and _ROLLUP not in control:
+    if replaces and config.discard_new_per_subject and ROLLUP not in control:
         raise api_error(503, 10077, "maximum messages per subject exceeded")
     if config.max_msgs is not None and len(log.messages) >= config.max_msgs and not replaces:
         raise api_error(503, 10077, "maximum messages exceeded")
@@ -173,9 +160,6 @@ def _full(stream: Stream, message: Message, control: Control) -> None:
 # -- their order ------------------------------------------------------------------------------------
 
 
-_ANY_HEADER: Final = (b"",)
-
-
 def _any_stream(config: StreamConfig) -> bool:
     return True
 
@@ -185,14 +169,14 @@ class Check(NamedTuple):
 
     run: Callable[[Stream, Message, Control], PubAck | None]
     headers: tuple[bytes, ...] = ()
-    """Control headers of which one must be there; none means every message, `_ANY_HEADER` any header at all."""
+    """Control headers of which one must be there; none means every message."""
     concerns: Callable[[StreamConfig], bool] = _any_stream
 
 
 ORDER: Final[tuple[Check, ...]] = (
     Check(_sealed, concerns=lambda config: config.sealed),
     Check(_message_size, concerns=lambda config: config.max_msg_size is not None),
-    Check(_header_size, _ANY_HEADER),
+    Check(_header_size, (_OVERSIZE,)),
     Check(_batch, (b"Nats-Batch-Id",)),
     Check(_counter, (b"Nats-Incr",)),
     Check(_expected_stream, (_EXPECTED_STREAM,)),
@@ -204,11 +188,29 @@ ORDER: Final[tuple[Check, ...]] = (
     Check(_source, (b"Nats-Stream-Source",)),
     Check(_duplicate, (MESSAGE_ID,)),
     Check(_last_message_id, (_EXPECTED_ID,)),
-    Check(_rollup, (_ROLLUP,)),
+    Check(_rollup, (ROLLUP,)),
     Check(_ttl_invalid, (_TTL,)),
     Check(_full, concerns=lambda config: config.discard is DiscardPolicy.NEW),
 )
-_CONTROL_NAMES: Final = frozenset(name for check in ORDER for name in check.headers)
+_CONTROL: Final = re.compile(
+    rb"\r\n(%b): *(.*?)(?=\r\n)"
+    % b"|".join(dict.fromkeys(name for check in ORDER for name in check.headers if name != _OVERSIZE)),
+    re.DOTALL,
+)
+_LONE_MESSAGE_ID: Final = b"NATS/1.0\r\n" + MESSAGE_ID + b": "
+
+
+def read_control(block: bytes) -> Control:
+    """Return the control headers of a header block (nats-server client.go, ``getHeader``)."""
+    if block.startswith(_LONE_MESSAGE_ID):  # by far the most common; four times as fast as the general way
+        message_id = block[len(_LONE_MESSAGE_ID) : -4]
+        if message_id and b"\r" not in message_id and message_id[0] != 32 and len(block) <= MAX_HEADER_BYTES:
+            return {MESSAGE_ID: message_id}
+    found = dict(reversed(_CONTROL.findall(block)))  # of a repeated name the first value counts
+    control = {name: value for name, value in found.items() if value}
+    if len(block) > MAX_HEADER_BYTES:
+        control[_OVERSIZE] = b"true"
+    return control
 
 
 class Admission:
@@ -230,14 +232,11 @@ class Admission:
             chosen = self._checks[present] = tuple(
                 check.run
                 for check in self._concerning
-                if check.headers in ((), _ANY_HEADER) or not control.keys().isdisjoint(check.headers)
+                if not check.headers or not control.keys().isdisjoint(check.headers)
             )
         return chosen
 
 
-def rollup_filter(control: Control, subject: str) -> str | None:
-    """Return which messages an accepted rollup on *subject* replaces; None if it is none."""
-    value = control.get(_ROLLUP)
-    if value is None:
-        return None
-    return ">" if value.lower() == b"all" else subject
+def rolled_up(control: Control, subject: str) -> str:
+    """Return which messages an accepted rollup on *subject* replaces."""
+    return ">" if control[ROLLUP].lower() == b"all" else subject

@@ -13,7 +13,7 @@ from lattice_store_sim._core import _config
 from lattice_store_sim._core._consumer import Cursor
 from lattice_store_sim._core._stream import Stream
 
-_ROUTES_KEPT = 65_536
+_ROUTES_KEPT = 1 << 18
 
 
 class SimCore:

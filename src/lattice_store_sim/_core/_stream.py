@@ -82,14 +82,12 @@ class Stream:
         return PubAck(self.config.name, sequence)
 
     def _follow_up(self, message: Message, control: _publish.Control) -> None:
-        message_id = control.get(_publish.MESSAGE_ID)
-        if message_id is not None:
-            self.last_message_id = message_id
+        if _publish.MESSAGE_ID in control:
+            message_id = self.last_message_id = control[_publish.MESSAGE_ID]
             self.dedupe.remember(message_id, message.sequence, message.time_ns)
             self._due_ns = min(self._due_ns, message.time_ns + self.dedupe.window_ns)
-        replaced = _publish.rollup_filter(control, message.subject)
-        if replaced is not None:
-            self.log.purge(replaced, keep=1)
+        if _publish.ROLLUP in control:
+            self.log.purge(_publish.rolled_up(control, message.subject), keep=1)
 
     # -- reads ----------------------------------------------------------------------------------
 
