@@ -1,0 +1,167 @@
+"""nats-py as a transport, in two forms that take and give the same frames: subject, reply, payload, header block.
+
+`OwnClient` is the form of a connection we opened. It hands over and takes header blocks byte for byte and
+skips nats-py's per-message objects and queues, which costs private names of nats-py; all of them are in this
+file, and `raw_path_fits` tells whether the installed version still has them. A borrowed client is used through
+its public API only, which parses headers: names that occur twice and odd spaces do not survive it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from lattice_store.errors import InvalidHeaderError
+from lattice_store.headers import Headers
+from lattice_store.nats._translate import ACK_PREFIX
+
+Sink = Callable[[str, str, bytes, bytes], None]
+"""Takes subject, reply, payload and header block of what arrived. Must neither wait nor raise."""
+
+NO_RESPONDERS_BLOCK: Final = b"NATS/1.0 503"
+
+_MAX_UNSENT_BYTES: Final = 1 << 20
+"""What may wait to be written to the socket before a publisher waits for it."""
+
+_PRIVATE_NAMES: Final = ("_process_msg", "_send_command", "_flush_pending", "_build_message")
+_PROCESS_MSG: Final = ["self", "sid", "subject", "reply", "data", "headers"]
+
+
+def raw_path_fits(client_class: type[Client] = Client) -> bool:
+    """Return whether this nats-py has the private names that `OwnClient` needs."""
+    if not all(hasattr(client_class, name) for name in _PRIVATE_NAMES):
+        return False
+    return list(inspect.signature(client_class._process_msg).parameters) == _PROCESS_MSG
+
+
+class OwnClient(Client):
+    """A nats-py client whose subscriptions may have a sink."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sinks: dict[int, Sink] = {}
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        sink = self._sinks.get(sid)
+        if sink is None:
+            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]  # None is what nats-py's parser passes
+        elif sid in self._subs:
+            sink(subject.decode(), reply.decode(), data, headers or b"")
+
+    async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
+        """Subscribe; everything that arrives goes to *sink* at once, from within the reading task."""
+        subscription = await self.subscribe(subject)
+        self._sinks[subscription._id] = sink
+        return subscription
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._sinks.pop(sid, None)
+
+    async def publish_raw(self, subject: str, reply: str, block: bytes, payload: bytes) -> None:
+        """Send without nats-py's checks: everything was checked before, and must fit the server's ``max_payload``."""
+        size = len(payload)
+        if block:
+            line = f"HPUB {subject} {reply} {len(block)} {len(block) + size}\r\n"
+        else:
+            line = f"PUB {subject} {reply} {size}\r\n"
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += size
+        await self._send_command(b"".join((line.encode(), block, payload, b"\r\n")))
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
+        if self._pending_data_size > _MAX_UNSENT_BYTES:
+            await self._wait_until_written()
+
+    async def _wait_until_written(self) -> None:
+        """Like nats-py's forced flush, which would swallow a cancellation."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with suppress(TimeoutError):  # whoever waits for the answer has the deadline that counts
+            async with asyncio.timeout(self._flush_timeout):
+                assert self._flush_queue is not None, "not connected"
+                await self._flush_queue.put(written)
+                await written
+
+    def drop_unsent(self) -> None:
+        """Forget what was not yet written: after a disconnection nats-py would send it on the next connection."""
+        self._pending = []
+        self._pending_data_size = 0
+
+
+async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
+    """Subscribe with a sink, on either form of client."""
+    if isinstance(client, OwnClient):
+        return await client.subscribe_raw(subject, sink)
+
+    async def hand_over(message: Msg) -> None:
+        is_stored = message.reply.startswith(ACK_PREFIX)
+        sink(message.subject, message.reply, message.data, _block_of(message.headers, with_status=not is_stored))
+
+    # Limits of 0 switch nats-py's own dropping of messages off; what may be in flight is bounded by our windows.
+    return await client.subscribe(subject, cb=hand_over, pending_msgs_limit=0, pending_bytes_limit=0)
+
+
+async def publish(client: Client, subject: str, reply: str, headers: Headers, payload: bytes) -> None:
+    """Publish on either form of client.
+
+    Raises:
+        InvalidHeaderError: a borrowed client would send another header block than this one.
+    """
+    if isinstance(client, OwnClient):
+        await client.publish_raw(subject, reply, headers.block, payload)
+        return
+    if headers and Headers(headers).block != headers.block:
+        raise InvalidHeaderError("a header block with repeated names or odd spaces needs a connection of the storage")
+    # An empty mapping would send an empty header block, which is stored and counted.
+    await client.publish(subject, payload, reply, dict(headers) if headers else None)
+
+
+def _block_of(headers: Mapping[str, str] | None, *, with_status: bool) -> bytes:
+    """Return the header block that nats-py parsed into *headers*, the server's status line among them if it has one."""
+    if not headers:
+        return b""
+    rest = dict(headers)
+    status = [rest.pop(name) for name in ("Status", "Description") if with_status and name in rest]
+    lines = [" ".join(["NATS/1.0", *status]), *(f"{name}: {value}" for name, value in rest.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+
+Callback = Callable[..., Awaitable[None]]
+
+
+def chain(client: Client, hooks: Mapping[str, Callable[..., None]]) -> Callable[[], None]:
+    """Let *hooks* hear what *client* tells its own callbacks, which are still called; return how to undo it.
+
+    Args:
+        client: a connected client.
+        hooks: our functions by the name of nats-py's callback argument, such as ``error_cb``.
+    """
+    before: dict[str, Callback | None] = {}
+    ours: dict[str, Callback] = {}
+    for name, hook in hooks.items():
+        before[name] = getattr(client, f"_{name}")
+        ours[name] = _both(hook, before[name])
+        setattr(client, f"_{name}", ours[name])
+
+    def undo() -> None:
+        for name, callback in ours.items():
+            if getattr(client, f"_{name}") is callback:
+                setattr(client, f"_{name}", before[name])
+
+    return undo
+
+
+def _both(first: Callable[..., None], second: Callback | None) -> Callback:
+    async def call(*arguments: Any) -> None:
+        first(*arguments)
+        if second is not None:
+            await second(*arguments)
+
+    return call

@@ -1,0 +1,171 @@
+"""Opening a connection of our own: what a URL may be, and what went wrong when none of the servers let us in."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client
+
+from lattice_store.errors import (
+    AuthenticationError,
+    InvalidArgumentError,
+    InvalidUrlError,
+    StorageUnavailableError,
+)
+from lattice_store.limits import DEFAULT_LIMITS, Limits
+from lattice_store.nats._client import OwnClient, raw_path_fits
+from lattice_store.nats._connection import Connection
+from lattice_store.nats._storage import NatsStorage
+from nats import errors as nats_errors
+
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+_OPTIONS: Final = frozenset(inspect.signature(Client.connect).parameters) - {"self", "servers"}
+_OURS: Final = {
+    # A publish during a disconnection must fail, not be stored some time later.
+    "pending_size": -1,
+    # A client that gives up is closed for ever and tells nobody.
+    "max_reconnect_attempts": -1,
+    "allow_reconnect": True,
+}
+_DEFAULTS: Final = {"name": "lattice-store", "ping_interval": 10, "reconnect_time_wait": 0.25}
+_AUTH_REFUSALS: Final = (
+    "authorization violation",
+    "authentication timeout",
+    "authentication expired",
+    "user authentic",
+)
+
+
+async def connect(
+    url: str | Sequence[str], *, domain: str | None = None, limits: Limits = DEFAULT_LIMITS, **nats_options: Any
+) -> NatsStorage:
+    """Connect to a NATS server and return the storage on it; closing the storage closes the connection.
+
+    A broken connection is restored for as long as the storage is open; calls fail meanwhile.
+
+    Args:
+        url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or several URLs of one cluster.
+        domain: the JetStream domain to talk to.
+        limits: deadlines and buffers.
+        nats_options: more options of nats-py's ``connect``: credentials, TLS, ``inbox_prefix``, callbacks.
+
+    Raises:
+        InvalidUrlError: *url* is none.
+        InvalidArgumentError: an option nats-py does not have, or one the storage must decide itself.
+        AuthenticationError: the server refused the credentials.
+        StorageUnavailableError: no server could be reached in time, or no secure connection came about.
+    """
+    urls = [url] if isinstance(url, str) else list(url)
+    _check_urls(urls)
+    _check_options(nats_options)
+
+    async def dial() -> Client:
+        return await _dial(urls, limits, nats_options)
+
+    connection = Connection(limits, dial=dial)
+    storage = NatsStorage.on(connection, domain=domain, limits=limits)
+    try:
+        await connection.client()
+    except BaseException:
+        await connection.aclose()
+        raise
+    return storage
+
+
+def _check_urls(urls: Sequence[str]) -> None:
+    if not urls:
+        raise InvalidUrlError("no URL given")
+    schemes = set()
+    for url in urls:
+        shown = url.rpartition("@")[2]  # what stands before it may be a password
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+        except (ValueError, AttributeError):
+            valid = False
+        if not valid or any(character.isspace() for character in url):
+            raise InvalidUrlError(f"{shown!r} is not a NATS URL such as nats://host:4222 (or tls://, ws://, wss://)")
+        schemes.add(parts.scheme in ("ws", "wss"))
+    if len(schemes) > 1:
+        raise InvalidUrlError("web socket URLs and others cannot be mixed")
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in options:
+        if name in _OURS:
+            raise InvalidArgumentError(f"option {name} is decided by the storage")
+        if name not in _OPTIONS:
+            raise InvalidArgumentError(f"nats-py has no option {name}")
+
+
+class _Attempts:
+    """Counts the failures nats-py reports while it would try for ever: one pass over all servers is enough."""
+
+    def __init__(self, servers: int, user_callback: Callable[[Exception], Awaitable[None]] | None) -> None:
+        self._servers = servers
+        self._user_callback = user_callback
+        self.errors: list[Exception] = []
+        self.failed = asyncio.Event()
+
+    async def error_cb(self, error: Exception) -> None:
+        if not self.failed.is_set():
+            self.errors.append(error)
+            if len(self.errors) >= self._servers:
+                self.failed.set()
+        if self._user_callback is not None:
+            await self._user_callback(error)
+
+
+async def _dial(urls: Sequence[str], limits: Limits, options: dict[str, Any]) -> Client:
+    client = OwnClient() if raw_path_fits() else Client()
+    attempts = _Attempts(len(urls), options.get("error_cb"))
+    seconds = limits.connect_timeout_ns / 1e9
+    settings = {
+        **_DEFAULTS,
+        "connect_timeout": seconds,
+        "flush_timeout": limits.request_timeout_ns / 1e9,
+        **options,
+        **_OURS,
+        "error_cb": attempts.error_cb,
+    }
+    connecting = asyncio.ensure_future(client.connect(list(urls), **settings))
+    failing = asyncio.ensure_future(attempts.failed.wait())
+    try:
+        await asyncio.wait({connecting, failing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done():
+            connecting.result()
+            return client
+        raise _failure(urls, attempts.errors, seconds)
+    except (nats_errors.Error, OSError, ValueError) as error:
+        raise _failure(urls, [error], seconds) from error
+    finally:
+        failing.cancel()
+        if not client.is_connected:
+            await _abandon(client, connecting)
+
+
+async def _abandon(client: Client, connecting: asyncio.Future[None]) -> None:
+    connecting.cancel()
+    with suppress(asyncio.CancelledError, Exception):  # whatever it still says, the attempt is over
+        await connecting
+    with suppress(nats_errors.Error, OSError):
+        await client.close()
+
+
+def _failure(urls: Sequence[str], errors: Sequence[Exception], seconds: float) -> StorageUnavailableError:
+    where = ", ".join(url.rpartition("@")[2].rpartition("//")[2] for url in urls)
+    for error in errors:
+        text = str(error).lower()
+        if isinstance(error, nats_errors.AuthorizationError) or any(refusal in text for refusal in _AUTH_REFUSALS):
+            return AuthenticationError(f"{where}: the server refused the credentials")
+    for error in errors:
+        if isinstance(error, ssl.SSLError):
+            return StorageUnavailableError(f"{where}: no secure connection: {error.reason or error}")
+    reason = str(errors[-1]) or type(errors[-1]).__name__ if errors else f"no answer within {seconds:g} s"
+    return StorageUnavailableError(f"{where}: {reason}")

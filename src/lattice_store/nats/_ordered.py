@@ -1,0 +1,139 @@
+"""What the frames of an ordered consumer mean. Pure: the shell in ``_replay.py`` sends and waits.
+
+An ordered consumer is a push consumer without acks whose messages are numbered by the server: consumer
+sequence 1, 2, 3, … A number left out means that a message was lost on the way; the replay then goes on with a
+new consumer, exactly where it stood. Where it stands is `Ordered.sequence`: everything that will ever be
+delivered up to that stream sequence has been received.
+
+Two sequences are kept apart because they answer different questions. ``sequence`` is where to go on, and may lie
+beyond the stream's end (a replay from sequence 100 of a stream that ends at 10 stands at 99). ``seen`` is the
+highest sequence the stream is known to have had: if its last one is lower today, the stream went back.
+"""
+
+from __future__ import annotations
+
+from lattice_store.headers import NO_HEADERS, Headers
+from lattice_store.model import Batch, DeliverFromSequence, DeliverLastPerSubject, DeliverPolicy, Message
+from lattice_store.nats._translate import ACK_PREFIX, delivery_from_ack
+
+_CONTROL = b"NATS/1.0 100"
+
+
+class Ordered:
+    """The state of a replay over the consumers it had.
+
+    Args:
+        deliver: where the replay began.
+        last_sequence: the stream's last sequence, read before the first consumer was created.
+    """
+
+    def __init__(self, deliver: DeliverPolicy, last_sequence: int) -> None:
+        self._deliver = deliver
+        self._target = last_sequence
+        self._messages: list[Message] = []
+        self._consumer_sequence = 0
+        self._moved = False
+        self.sequence = 0
+        self.seen = last_sequence
+        self.delivered = 0
+        """Highest stream sequence received as a message."""
+        self.pending = 0
+        self.caught_up = False
+        self.broken = False
+        """Whether frames were lost, or the consumer is gone: nothing counts until the next `begin`."""
+        self.flow_subject: str | None = None
+        """Where the server waits for word that there is room."""
+
+    @property
+    def buffered(self) -> int:
+        """Messages received and not yet taken."""
+        return len(self._messages)
+
+    def resume(self) -> DeliverPolicy:
+        """Return where the next consumer must begin. It may send again what was received; `receive` drops that."""
+        if not self.caught_up and isinstance(self._deliver, DeliverLastPerSubject):
+            return self._deliver
+        return DeliverFromSequence(self.sequence + 1)
+
+    def begin(self) -> None:
+        """Expect the frames of a new consumer, which may arrive before the answer that it was created."""
+        self._consumer_sequence = 0
+        self.broken = False
+        self.flow_subject = None
+
+    def created(self, *, before: int, pending: int) -> None:
+        """Take the answer that the consumer was created.
+
+        Args:
+            before: the last stream sequence that it does not look at.
+            pending: how many messages it had to deliver at that moment.
+        """
+        if self._consumer_sequence == 0:
+            self.pending = pending
+        self._advance(before)
+        if pending == 0:
+            self._advance(self._target)
+            self._catch_up()
+
+    def receive(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
+        """Take one frame.
+
+        Raises:
+            ValueError: a message without a readable ack subject.
+        """
+        if self.broken:
+            return
+        if not reply.startswith(ACK_PREFIX):
+            self._control(reply, block)
+            return
+        sequence, consumer_sequence, time_ns, pending = delivery_from_ack(reply)
+        if consumer_sequence != self._consumer_sequence + 1:
+            self.broken = True
+            return
+        self._consumer_sequence = consumer_sequence
+        self.pending = pending
+        if sequence > self.sequence:
+            self.sequence = self.delivered = sequence
+            headers = Headers.from_block(block) if block else NO_HEADERS
+            self._messages.append(Message(subject, sequence, time_ns, headers, payload))
+        if not self.caught_up and (pending == 0 or sequence >= self._target):
+            self._catch_up()
+
+    def _control(self, reply: str, block: bytes) -> None:
+        """Take a status frame: a flow control request has a reply subject, an idle heartbeat has none."""
+        if not block.startswith(_CONTROL):
+            self.broken = True  # such as "409 Consumer Deleted"
+            return
+        if reply:
+            self.flow_subject = reply
+            return
+        headers = Headers.from_block(block)
+        if int(headers.get("Nats-Last-Consumer", 0)) != self._consumer_sequence:
+            self.broken = True
+            return
+        stalled = headers.get("Nats-Consumer-Stalled")
+        self.flow_subject = stalled or self.flow_subject
+        self._advance(int(headers.get("Nats-Last-Stream", 0)))
+        if self.sequence >= self._target:
+            self._catch_up()
+            if not stalled and self.pending:  # what was pending has been removed from the stream meanwhile
+                self.pending = 0
+                self._moved = True
+
+    def _advance(self, sequence: int) -> None:
+        if sequence > self.sequence:
+            self.sequence = sequence
+            self._moved = True
+
+    def _catch_up(self) -> None:
+        if not self.caught_up:
+            self.caught_up = True
+            self._moved = True
+
+    def take(self) -> Batch | None:
+        """Return what was received since the last call; ``None`` if nothing was, and nothing moved."""
+        if not self._messages and not self._moved:
+            return None
+        messages, self._messages = self._messages, []
+        self._moved = False
+        return Batch(messages=messages, sequence=self.sequence, pending=self.pending, caught_up=self.caught_up)

@@ -1,0 +1,292 @@
+"""A replay on a push consumer of its own: waits, sends, and starts again where it stood. `Ordered` decides.
+
+One task watches over it: it answers flow control, notices silence, and replaces a consumer that is gone. The
+server's window plus ``limits.replay_buffer`` messages is all that a slow reader can pile up, for flow control is
+answered only while there is room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+from nats.aio.subscription import Subscription
+
+from lattice_store.clock import SystemClock
+from lattice_store.errors import (
+    ApiError,
+    ConnectionLostError,
+    LatticeStoreError,
+    PermissionDeniedError,
+    ReplayInterruptedError,
+    ResetReason,
+    StorageClosedError,
+    StorageTimeoutError,
+    StorageUnavailableError,
+    StreamNotFoundError,
+)
+from lattice_store.limits import SECOND_NS, Limits
+from lattice_store.model import Batch, DeliverLastPerSubject, DeliverPolicy, StreamInfo
+from lattice_store.nats._api import JetStreamApi
+from lattice_store.nats._connection import Connection
+from lattice_store.nats._ordered import Ordered
+from lattice_store.nats._translate import deliver_to_wire, info_from_wire
+from lattice_store.storage import DerivedReplay
+from nats import errors as nats_errors
+
+_INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
+"""After which the server removes a consumer whose client is gone without a word."""
+_DELETE_TIMEOUT_NS: Final = SECOND_NS // 2
+_SILENT_HEARTBEATS: Final = 2
+_MAXIMUM_CONSUMERS: Final = 10026  # passes, once the server has noticed that the old consumer is gone
+
+
+class NatsReplay(DerivedReplay):
+    """Implements `lattice_store.storage.Replay`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        api: JetStreamApi,
+        limits: Limits,
+        stream: str,
+        subjects: tuple[str, ...],
+        deliver: DeliverPolicy,
+    ) -> None:
+        self._connection = connection
+        self._api = api
+        self._limits = limits
+        self._name = stream
+        self._subjects = subjects
+        self._deliver = deliver
+        self._clock = SystemClock()
+        self._subscription: Subscription | None = None
+        self._consumer = ""
+        self._pending = 0
+        self._caught_up = False
+        self._heard = False
+        self._relink = False
+        self._news = asyncio.Event()
+        self._attention = asyncio.Event()
+        self._error: Exception | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def stream(self) -> StreamInfo:
+        return self._info
+
+    @property
+    def pending(self) -> int:
+        return self._pending
+
+    @property
+    def caught_up(self) -> bool:
+        return self._caught_up
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        while True:
+            batch = self._ordered.take()
+            if batch is not None:
+                self._pending, self._caught_up = batch.pending, batch.caught_up
+                if self._ordered.flow_subject is not None:
+                    self._attention.set()
+                yield batch
+            elif self._error is not None:
+                raise self._error
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+    # -- frames, as they arrive -----------------------------------------------------------------
+
+    def _take_frame(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
+        ordered = self._ordered
+        self._heard = True
+        try:
+            ordered.receive(subject, reply, payload, block)
+        except ValueError as error:
+            self._fail(error)
+        if ordered.broken or ordered.flow_subject is not None:
+            self._attention.set()
+        if not self._news.is_set():
+            self._news.set()
+
+    def link_restored(self) -> None:
+        self._relink = True
+        self._attention.set()
+
+    def publish_denied(self, subject: str) -> None:
+        flow = self._ordered.flow_subject
+        if flow is not None and flow.lower() == subject:
+            self._fail(PermissionDeniedError(f"this user may not publish on {flow}, which flow control needs"))
+
+    def _fail(self, error: Exception) -> None:
+        """Tell the reader, once it has taken what had arrived before."""
+        if self._error is None:
+            self._error = error
+            self._news.set()
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._info = await self._stream_info()
+        self._ordered = Ordered(self._deliver, self._info.state.last_sequence)
+        self._connection.listeners.add(self)
+        try:
+            self._pending = await self._create_consumer(self._deliver)
+            await self._check_identity()
+        except BaseException:
+            await self._end()
+            raise
+        self._caught_up = self._pending == 0
+        if self._caught_up:
+            self._ordered.take()
+        self._watcher = asyncio.create_task(self._watch(), name=f"replay of {self._name}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the replay and free what the server holds for it; a reader still waiting is told so."""
+        self._fail(StorageClosedError(f"the replay of {self._name} is closed"))
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
+        await self._end()
+
+    async def _end(self) -> None:
+        self._connection.listeners.discard(self)
+        await self._drop_consumer()
+
+    # -- the consumer ---------------------------------------------------------------------------
+
+    async def _stream_info(self) -> StreamInfo:
+        return info_from_wire(await self._api.call(f"STREAM.INFO.{self._name}"))
+
+    async def _create_consumer(self, deliver: DeliverPolicy) -> int:
+        """Create a consumer that begins at *deliver*; return how many messages it had to deliver at that moment."""
+        self._ordered.begin()
+        self._subscription = await self._connection.subscribe(self._take_frame)
+        inbox = self._subscription.subject
+        self._consumer = f"ls-{inbox.rpartition('.')[2]}"
+        config = self._consumer_config(inbox, deliver)
+        verb = f"CONSUMER.CREATE.{self._name}.{self._consumer}"
+        if "filter_subject" in config:
+            verb += f".{config['filter_subject']}"
+        answer = await self._api.call(verb, {"stream_name": self._name, "config": config})
+        pending = answer["num_pending"]
+        self._ordered.created(before=answer["delivered"]["stream_seq"], pending=pending)
+        return int(pending)
+
+    def _consumer_config(self, inbox: str, deliver: DeliverPolicy) -> dict[str, Any]:
+        config = {
+            "name": self._consumer,
+            "deliver_subject": inbox,
+            "ack_policy": "none",
+            "max_deliver": 1,
+            "flow_control": True,
+            "idle_heartbeat": self._limits.heartbeat_ns,
+            "inactive_threshold": _INACTIVE_THRESHOLD_NS,
+            "mem_storage": True,
+            "num_replicas": 1,
+            **deliver_to_wire(deliver),
+        }
+        if len(self._subjects) > 1:
+            config["filter_subjects"] = list(self._subjects)
+        elif self._subjects:
+            config["filter_subject"] = self._subjects[0]
+        elif isinstance(deliver, DeliverLastPerSubject):  # refused without a filter (10094)
+            config["filter_subject"] = ">"
+        return config
+
+    async def _drop_consumer(self) -> None:
+        """Unsubscribe and delete, as far as that can be done now; what is left goes by itself."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is None:
+            return
+        with suppress(nats_errors.Error):
+            await subscription.unsubscribe()
+        with suppress(LatticeStoreError):
+            await self._api.call(f"CONSUMER.DELETE.{self._name}.{self._consumer}", timeout_ns=_DELETE_TIMEOUT_NS)
+
+    # -- watching over it -----------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        silent = 0
+        try:
+            while self._error is None:
+                await self._wait_for_attention(self._limits.heartbeat_ns)
+                await self._answer_flow_control()
+                if self._heard:
+                    silent, self._heard = 0, False
+                else:
+                    silent += 1
+                if self._ordered.broken or self._relink or silent >= _SILENT_HEARTBEATS:
+                    await self._recover()
+                    silent = 0
+        except Exception as error:  # noqa: BLE001  # whatever ends this task is the reader's to know
+            self._fail(error)
+
+    async def _wait_for_attention(self, timeout_ns: int) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_ns / 1e9):
+                await self._attention.wait()
+        self._attention.clear()
+
+    async def _answer_flow_control(self) -> None:
+        flow = self._ordered.flow_subject
+        if flow is not None and self._ordered.buffered < self._limits.replay_buffer:
+            await self._connection.tell(flow)
+            self._ordered.flow_subject = None
+
+    async def _recover(self) -> None:
+        """Go on with a new consumer, trying until the stream can be reached."""
+        pause_ns = self._limits.retry_min_ns
+        while True:
+            self._relink = False
+            try:
+                await self._check_identity()
+                await self._drop_consumer()
+                await self._create_consumer(self._ordered.resume())
+                await self._check_identity()
+            except LatticeStoreError as error:
+                if not _may_pass(error):
+                    raise
+            else:
+                return
+            await self._wait_for_attention(pause_ns)
+            pause_ns = min(2 * pause_ns, self._limits.retry_max_ns)
+
+    async def _check_identity(self) -> None:
+        """Make sure that the stream is still the one the replay began with, and holds what was delivered.
+
+        Raises:
+            ReplayInterruptedError: it is not.
+        """
+        try:
+            now = await self._stream_info()
+        except StreamNotFoundError:
+            raise self._interrupted(ResetReason.STREAM_DELETED) from None
+        if now.created_ns != self._info.created_ns:
+            raise self._interrupted(ResetReason.STREAM_RECREATED)
+        if now.state.last_sequence < self._ordered.seen:
+            raise self._interrupted(ResetReason.STREAM_WENT_BACK)
+
+    def _interrupted(self, reason: ResetReason) -> ReplayInterruptedError:
+        return ReplayInterruptedError(self._name, reason, self._ordered.delivered)
+
+
+def _may_pass(error: LatticeStoreError) -> bool:
+    """Return whether trying again later may help: no connection, no answer, or a server that is not ready."""
+    if isinstance(error, ApiError):
+        return error.code >= 500 or error.err_code == _MAXIMUM_CONSUMERS
+    return isinstance(error, StorageUnavailableError | StorageTimeoutError | ConnectionLostError)

@@ -1,0 +1,284 @@
+"""`NatsStorage`: one method per method of the contract, each one request to the server. It decides nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+from nats.aio.client import Client
+
+from lattice_store.clock import SystemClock
+from lattice_store.errors import (
+    ApiError,
+    InvalidArgumentError,
+    LatticeStoreError,
+    NoRespondersError,
+    NotSupportedError,
+    StorageClosedError,
+    StorageTimeoutError,
+)
+from lattice_store.headers import NO_HEADERS
+from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, SECOND_NS, Limits
+from lattice_store.model import (
+    DELIVER_ALL,
+    DeliverPolicy,
+    Expect,
+    Message,
+    PubAck,
+    Publication,
+    StreamConfig,
+    StreamInfo,
+    publish_headers,
+)
+from lattice_store.nats._api import JetStreamApi
+from lattice_store.nats._connection import Connection, Ticket
+from lattice_store.nats._replay import NatsReplay
+from lattice_store.nats._translate import ack_from_wire, config_to_wire, info_from_wire, message_from_wire
+from lattice_store.storage import ClosingStorage
+from lattice_store.subjects import check_filter, check_stream_name, check_subject, overlap
+
+_LEAST_HEARTBEAT_NS: Final = SECOND_NS // 10  # nats-server refuses less (10083)
+
+
+class NatsStorage(ClosingStorage):
+    """Implements `lattice_store.storage.Storage` on a NATS server with JetStream.
+
+    This constructor borrows a client: it stays open when the storage is closed. A client that buffers while it
+    is disconnected (nats-py's default) makes a failed publish UNKNOWN, for it may still be sent later. Header
+    blocks pass through nats-py's parser. `lattice_store.nats.connect` makes a storage without these two limits.
+
+    Args:
+        client: a connected nats-py client.
+        domain: the JetStream domain to talk to.
+        limits: deadlines and buffers.
+    """
+
+    def __init__(self, client: Client, *, domain: str | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._set_up(Connection(limits, client=client), domain, limits)
+
+    @classmethod
+    def on(cls, connection: Connection, *, domain: str | None, limits: Limits) -> Self:
+        """Return a storage that owns *connection*."""
+        storage = cls.__new__(cls)
+        storage._set_up(connection, domain, limits)
+        return storage
+
+    def _set_up(self, connection: Connection, domain: str | None, limits: Limits) -> None:
+        if limits.heartbeat_ns < _LEAST_HEARTBEAT_NS:
+            raise InvalidArgumentError(f"heartbeat_ns={limits.heartbeat_ns}: a server accepts 100 ms at least")
+        self._connection = connection
+        self._limits = limits
+        self._api = JetStreamApi(connection, domain)
+        self._clock = SystemClock()
+        self._replays: set[NatsReplay] = set()
+
+    def __repr__(self) -> str:
+        return f"NatsStorage({self._connection!r})"
+
+    # -- streams --------------------------------------------------------------------------------
+
+    async def create_stream(self, config: StreamConfig) -> StreamInfo:
+        return info_from_wire(await self._api.call(f"STREAM.CREATE.{config.name}", config_to_wire(config)))
+
+    async def update_stream(self, config: StreamConfig) -> StreamInfo:
+        return info_from_wire(await self._api.call(f"STREAM.UPDATE.{config.name}", config_to_wire(config)))
+
+    async def delete_stream(self, stream: str) -> None:
+        check_stream_name(stream)
+        await self._api.call(f"STREAM.DELETE.{stream}")
+
+    async def stream_info(self, stream: str) -> StreamInfo:
+        check_stream_name(stream)
+        return info_from_wire(await self._api.call(f"STREAM.INFO.{stream}"))
+
+    async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
+        body: dict[str, Any] = {}
+        if subject is not None:
+            check_filter(subject)
+            body["subject"] = subject
+        names: list[str] = []
+        while True:
+            page = await self._api.call("STREAM.NAMES", {**body, "offset": len(names)})
+            found = page.get("streams") or []
+            names += found
+            if not found or len(names) >= page["total"]:
+                return tuple(sorted(names))
+
+    # -- publish --------------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        message_id: str | None = None,
+        expect: Expect | None = None,
+    ) -> PubAck:
+        ticket = await self._send(subject, payload, headers, message_id, expect)
+        return await self._ack(ticket, self._limits.request_timeout_ns)
+
+    def publish_many(
+        self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
+    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+        _at_least_one("window", window)
+        return self._publish_many(publications, window)
+
+    async def _publish_many(
+        self, publications: Iterable[Publication], window: int
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
+        sent: deque[_Sent] = deque()
+        try:
+            for each in publications:
+                if len(sent) >= window:
+                    yield await self._settle(sent.popleft())
+                sent.append(await self._try_to_send(each))
+            while sent:
+                yield await self._settle(sent.popleft())
+        finally:
+            for ticket, _ in sent:
+                if isinstance(ticket, Ticket):
+                    self._connection.forget(ticket)
+
+    async def _try_to_send(self, each: Publication) -> _Sent:
+        deadline_ns = self._clock.monotonic_ns() + self._limits.request_timeout_ns
+        try:
+            return await self._send(each.subject, each.payload, each.headers, each.message_id, each.expect), deadline_ns
+        except StorageClosedError:
+            raise
+        except LatticeStoreError as error:
+            return error, deadline_ns
+
+    async def _settle(self, sent: _Sent) -> PubAck | LatticeStoreError:
+        ticket, deadline_ns = sent
+        if isinstance(ticket, LatticeStoreError):
+            return ticket
+        try:
+            return await self._ack(ticket, deadline_ns - self._clock.monotonic_ns())
+        except LatticeStoreError as error:
+            return error
+
+    async def _send(
+        self,
+        subject: str,
+        payload: bytes,
+        headers: Mapping[str, str],
+        message_id: str | None,
+        expect: Expect | None,
+    ) -> Ticket:
+        check_subject(subject)
+        if not isinstance(payload, bytes):
+            raise InvalidArgumentError(f"a payload of type {type(payload).__name__}; bytes are needed")
+        block = publish_headers(headers, message_id, expect)
+        if expect is not None and expect.last_subject_filter is not None:
+            await self._require((2, 11), "Expect(last_subject_filter=…)")
+        return await self._connection.send(subject, payload, block)
+
+    async def _ack(self, ticket: Ticket, timeout_ns: int) -> PubAck:
+        answer = await self._connection.wait(ticket, timeout_ns)
+        if answer is None:
+            raise NoRespondersError(f"no stream is bound to {ticket.subject}")
+        try:
+            ack = ack_from_wire(answer)
+        except ValueError as error:
+            raise StorageTimeoutError(f"{ticket.subject} was answered by something else than JetStream") from error
+        if isinstance(ack, ApiError):
+            raise ack
+        return ack
+
+    async def _require(self, version: tuple[int, int], what: str) -> None:
+        """Refuse *what* on a server that would ignore it."""
+        await self._connection.client()
+        found = self._connection.server_version
+        if found < version:
+            raise NotSupportedError(
+                f"{what} needs a server of version {version[0]}.{version[1]}; this is {found[0]}.{found[1]}"
+            )
+
+    # -- messages -------------------------------------------------------------------------------
+
+    async def get_message(self, stream: str, sequence: int) -> Message:
+        _at_least_one("sequence", sequence)
+        return await self._get(stream, {"seq": sequence})
+
+    async def get_last_message(self, stream: str, subject: str) -> Message:
+        check_filter(subject)
+        return await self._get(stream, {"last_by_subj": subject})
+
+    async def _get(self, stream: str, which: Mapping[str, Any]) -> Message:
+        check_stream_name(stream)
+        return message_from_wire((await self._api.call(f"STREAM.MSG.GET.{stream}", which))["message"])
+
+    async def delete_message(self, stream: str, sequence: int) -> None:
+        check_stream_name(stream)
+        _at_least_one("sequence", sequence)
+        await self._api.call(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence})
+
+    async def purge(
+        self,
+        stream: str,
+        *,
+        subject: str | None = None,
+        before_sequence: int | None = None,
+        keep: int | None = None,
+    ) -> int:
+        check_stream_name(stream)
+        body: dict[str, Any] = {}
+        if subject is not None:
+            check_filter(subject)
+            body["filter"] = subject
+        if before_sequence is not None:
+            _at_least_one("before_sequence", before_sequence)
+            body["seq"] = before_sequence
+        if keep is not None:
+            _at_least_one("keep", keep)
+            if before_sequence is not None:
+                raise InvalidArgumentError(f"purge(before_sequence={before_sequence}, keep={keep}): give one of them")
+            body["keep"] = keep
+        if before_sequence == 1:
+            await self._require((2, 14), "purge(before_sequence=1)")  # before, a server took 1 for "everything"
+        return int((await self._api.call(f"STREAM.PURGE.{stream}", body))["purged"])
+
+    # -- replays and the end --------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def replay(
+        self, stream: str, *, subjects: Sequence[str] = (), deliver: DeliverPolicy = DELIVER_ALL
+    ) -> AsyncIterator[NatsReplay]:
+        check_stream_name(stream)
+        _check_filters(subjects)
+        if len(subjects) > 1:
+            await self._require((2, 10), "a replay with several subjects")
+        replay = NatsReplay(self._connection, self._api, self._limits, stream, tuple(subjects), deliver)
+        self._replays.add(replay)
+        try:
+            async with replay:
+                yield replay
+        finally:
+            self._replays.discard(replay)
+
+    async def aclose(self) -> None:
+        for replay in tuple(self._replays):
+            await replay.aclose()
+        await self._connection.aclose()
+
+
+_Sent = tuple[Ticket | LatticeStoreError, int]
+"""A publication on its way, or what stopped it, and its deadline in monotonic nanoseconds."""
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise InvalidArgumentError(f"{name}={value}: at least 1 is needed")
+
+
+def _check_filters(subjects: Sequence[str]) -> None:
+    if isinstance(subjects, str):
+        raise InvalidArgumentError(f"subjects={subjects!r} is a string; give a list of subjects")
+    for position, subject in enumerate(subjects):
+        check_filter(subject)
+        for earlier in subjects[:position]:
+            if overlap(earlier, subject):
+                raise InvalidArgumentError(f"the filters {earlier!r} and {subject!r} overlap")
