@@ -55,17 +55,17 @@ class SimReplay(DerivedReplay):
         self._news.set()
 
     def close(self) -> None:
-        """Nobody reads any more; a waiting reader is told so."""
+        """Hand nothing over any more: a reader is told so, once it has read what it was given."""
         self._closed = True
         self._news.set()
 
     async def batches(self) -> AsyncIterator[Batch]:
         while True:
-            if self._closed:
-                raise StorageClosedError(f"the replay of {self._info.config.name} is closed")
             batch = self._next_batch()
             if batch is not None:
                 yield batch
+            elif self._closed:
+                raise StorageClosedError(f"the replay of {self._info.config.name} is closed")
             elif self.interrupted is not None:
                 raise ReplayInterruptedError(self._info.config.name, self.interrupted, self._last_delivered)
             else:
@@ -80,6 +80,6 @@ class SimReplay(DerivedReplay):
         self._pending, self._caught_up, self._sequence = cursor.pending, cursor.caught_up, cursor.sequence
         if messages:
             self._last_delivered = messages[-1].sequence
-        if self.interrupted is None:
+        if self.interrupted is None and not self._closed:
             self.fill()
         return Batch(messages=messages, sequence=self._sequence, pending=self._pending, caught_up=self._caught_up)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -157,10 +157,15 @@ class SimStorage(ClosingStorage):
             raise StorageTimeoutError(f"the stream bound to {subject!r} never answers a publish: no_ack is set")
         return ack
 
-    async def publish_many(
+    def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
     ) -> AsyncIterator[PubAck | LatticeStoreError]:
         _at_least_one("window", window)
+        return self._publish_many(publications)
+
+    async def _publish_many(
+        self, publications: Iterable[Publication]
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         for each in publications:
             try:
                 result: PubAck | LatticeStoreError = await self.publish(

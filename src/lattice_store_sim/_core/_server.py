@@ -145,7 +145,7 @@ class SimCore:
                     self._routes.clear()
                 self._routes[subject] = stream
                 return stream
-        raise NoRespondersError(f"no stream is bound to {subject!r}")
+        raise NoRespondersError(f"no stream is bound to {subject}")
 
     def get_message(self, stream: str, sequence: int, *, now_ns: int) -> Message:
         return self._stream(stream, now_ns).get_message(sequence)
