@@ -8,13 +8,15 @@ coroutine tests and in others.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from lattice_store import Lattice, Storage
+    from lattice_store.nats import LocalServer
     from lattice_store_sim import SimServer
 
 _BACKENDS = ("sim", "nats")
@@ -79,6 +81,21 @@ def lattice_sim() -> SimServer:
 
 
 @pytest.fixture
+def _lattice_server() -> Iterator[LocalServer]:
+    # One for each test: a file stream that is created again soon after it was deleted can show its old messages
+    # (nats-server 2.15.1), and starting a server takes no longer than emptying one.
+    from lattice_store.errors import StorageUnavailableError
+    from lattice_store.nats import LocalServer
+
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(LocalServer())
+        except StorageUnavailableError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield server
+
+
+@pytest.fixture
 def lattice_storage(request: pytest.FixtureRequest, lattice_backend: str) -> Iterator[Storage]:
     """An empty lattice_store.Storage on the backend under test; on "nats" a server of this test's own."""
     if lattice_backend == "sim":
@@ -86,26 +103,27 @@ def lattice_storage(request: pytest.FixtureRequest, lattice_backend: str) -> Ite
 
         yield SimStorage(request.getfixturevalue("lattice_sim"))
         return
-    from lattice_store.errors import StorageUnavailableError
-    from lattice_store.nats import LocalServer
     from lattice_store_sim._per_loop import PerLoopStorage
 
-    # Not one server for all tests: creating a file stream again soon after it was deleted can bring its old
-    # messages back (nats-server 2.15.1), and an own server costs little more than emptying a shared one.
-    server = LocalServer()
-    try:
-        server.__enter__()
-    except StorageUnavailableError as error:
-        pytest.fail(str(error), pytrace=False)
-    with server: ...
+    storage = PerLoopStorage(request.getfixturevalue("_lattice_server").url)
+    yield storage
+    storage.close()
 
 
 @pytest.fixture
 def lattice(lattice_storage: Storage) -> Lattice:
     """The lattice_store.Lattice "default" on lattice_storage; its stream is there already."""
     from lattice_store import Lattice
-    from lattice_store_sim._per_loop import run_aside
 
     lattice = Lattice(lattice_storage)
-    run_aside(lattice.ensure)
+    _run_aside(lattice.ensure)
     return lattice
+
+
+def _run_aside(make: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Run a coroutine to its end in a thread of its own, where it disturbs no event loop of the test."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(lambda: asyncio.run(make())).result()

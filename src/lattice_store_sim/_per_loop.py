@@ -1,0 +1,149 @@
+"""What lets a synchronous fixture hand out a real server's storage.
+
+A connection belongs to the event loop it was made in, and a fixture that is no coroutine has none. So each loop
+that uses the storage gets a connection at its first call. An asynchronous generator holds it open, because those
+are finalised when a loop ends: by `asyncio.run`, by pytest-asyncio and by anyio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import attrs
+
+from lattice_store.errors import LatticeStoreError, StorageClosedError
+from lattice_store.headers import NO_HEADERS
+from lattice_store.limits import DEFAULT_ACK_WINDOW
+from lattice_store.model import (
+    DELIVER_ALL,
+    DeliverPolicy,
+    Expect,
+    Message,
+    PubAck,
+    Publication,
+    StreamConfig,
+    StreamInfo,
+)
+from lattice_store.nats import connect
+from lattice_store.storage import ClosingStorage, Replay, Storage
+from lattice_store.testing._forwarding import closing
+
+
+async def _held_open(url: str) -> AsyncGenerator[Storage, None]:
+    async with await connect(url) as storage:
+        yield storage
+
+
+@attrs.define
+class _Connection:
+    """The connection of one event loop; it is made under the lock."""
+
+    keeper: AsyncGenerator[Storage, None]
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    storage: Storage | None = None
+
+
+class PerLoopStorage(ClosingStorage):
+    """Implements `lattice_store.storage.Storage` with one connection to *url* for each event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connections: dict[asyncio.AbstractEventLoop, _Connection] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"PerLoopStorage({self._url!r})"
+
+    async def _here(self) -> Storage:
+        """Return the storage of the running loop.
+
+        Raises:
+            StorageClosedError: after `aclose`.
+        """
+        if self._closed:
+            raise StorageClosedError("the storage is closed")
+        loop = asyncio.get_running_loop()
+        connection = self._connections.get(loop)
+        if connection is None:
+            connection = self._connections[loop] = _Connection(_held_open(self._url))
+        async with connection.lock:
+            if connection.storage is None:
+                connection.storage = await anext(connection.keeper)
+            return connection.storage
+
+    async def aclose(self) -> None:
+        self._closed = True
+        connection = self._connections.pop(asyncio.get_running_loop(), None)
+        if connection is not None:
+            await connection.keeper.aclose()
+
+    def close(self) -> None:
+        """Close from outside of all loops: those that ended have closed their connection, the others idle."""
+        for loop in list(self._connections):
+            if not loop.is_closed():
+                loop.run_until_complete(self.aclose())
+
+    # -- the protocol, forwarded ----------------------------------------------------------------
+
+    async def create_stream(self, config: StreamConfig) -> StreamInfo:
+        return await (await self._here()).create_stream(config)
+
+    async def update_stream(self, config: StreamConfig) -> StreamInfo:
+        return await (await self._here()).update_stream(config)
+
+    async def delete_stream(self, stream: str) -> None:
+        await (await self._here()).delete_stream(stream)
+
+    async def stream_info(self, stream: str) -> StreamInfo:
+        return await (await self._here()).stream_info(stream)
+
+    async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
+        return await (await self._here()).list_streams(subject=subject)
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        message_id: str | None = None,
+        expect: Expect | None = None,
+    ) -> PubAck:
+        storage = await self._here()
+        return await storage.publish(subject, payload, headers=headers, message_id=message_id, expect=expect)
+
+    async def publish_many(
+        self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
+    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+        async with closing((await self._here()).publish_many(publications, window=window)) as results:
+            async for result in results:
+                yield result
+
+    async def get_message(self, stream: str, sequence: int) -> Message:
+        return await (await self._here()).get_message(stream, sequence)
+
+    async def get_last_message(self, stream: str, subject: str) -> Message:
+        return await (await self._here()).get_last_message(stream, subject)
+
+    async def delete_message(self, stream: str, sequence: int) -> None:
+        await (await self._here()).delete_message(stream, sequence)
+
+    async def purge(
+        self,
+        stream: str,
+        *,
+        subject: str | None = None,
+        before_sequence: int | None = None,
+        keep: int | None = None,
+    ) -> int:
+        storage = await self._here()
+        return await storage.purge(stream, subject=subject, before_sequence=before_sequence, keep=keep)
+
+    @asynccontextmanager
+    async def replay(
+        self, stream: str, *, subjects: Sequence[str] = (), deliver: DeliverPolicy = DELIVER_ALL
+    ) -> AsyncIterator[Replay]:
+        async with (await self._here()).replay(stream, subjects=subjects, deliver=deliver) as replay:
+            yield replay
