@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import attrs
 import pytest
+
 from lattice_store.model import StorageType, StreamConfig
-from lattice_store.nats import LocalServer
+from lattice_store.nats import LocalServer, connect
 from lattice_store.storage import Storage
 from lattice_store.testing import AdvancingClock, FaultyStorage, RecordingStorage
 from lattice_store_sim import SimServer, SimStorage, VirtualClock
@@ -57,8 +58,6 @@ async def backend(request: pytest.FixtureRequest, backend_name: str) -> AsyncIte
     url = request.getfixturevalue("nats_server").url
 
     async def make_storage() -> Storage:
-        from lattice_store.nats import connect
-
         return await connect(url)
 
     keeper = await make_storage()  # a server can fail to create a file stream just after its last one was deleted

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from lattice_store.testing import CHECKS, Check, run_check
 
+from lattice_store.testing import CHECKS, Check, run_check
 from tests.contract.conftest import REAL, SIMULATED, Backend
 
 _CASES = [

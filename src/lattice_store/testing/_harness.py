@@ -80,6 +80,8 @@ class raises(Generic[_E]):  # noqa: N801 - read as a statement: with raises(Stre
         if error is None:
             raise AssertionError(f"expected {self._kind.__name__}, nothing was raised")
         if not isinstance(error, self._kind):
+            if isinstance(error, LatticeStoreError):
+                raise AssertionError(f"expected {self._kind.__name__}, found {error!r}") from error
             return False
         self.error = error
         if self._answer:
@@ -196,8 +198,11 @@ class Reader:
 
     async def batch(self) -> Batch:
         """Return the next batch."""
-        async with asyncio.timeout(READ_DEADLINE_S):
-            return await anext(self._batches)
+        try:
+            async with asyncio.timeout(READ_DEADLINE_S):
+                return await anext(self._batches)
+        except TimeoutError:
+            raise AssertionError(f"expected another batch; none came within {READ_DEADLINE_S} s") from None
 
     async def take(self, count: int) -> list[Message]:
         """Return the next *count* messages."""
