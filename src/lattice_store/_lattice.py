@@ -114,6 +114,9 @@ class Lattice:
     async def attach(self) -> AsyncIterator[LiveView]:
         """Keep a view of the whole lattice current in the background; meanwhile reads are answered from it.
 
+        Such reads cost no request. They see every own write; what others wrote may arrive a moment later, which
+        ``wait_for`` waits out. What a write decides on is always what is stored.
+
         Raises:
             StreamNotFoundError: on entering, if the lattice has no stream; see `ensure`.
         """

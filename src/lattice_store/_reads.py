@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import Key, LinkDefinition, LinkKey, Record
+from lattice_store._records import Key, Kind, LinkDefinition, LinkKey, Record
 from lattice_store._view import Entry, LatticeView
 from lattice_store._watch import LiveView
 from lattice_store.errors import LatticeStoreError, MessageNotFoundError, ReplayInterruptedError, ResetReason
@@ -22,7 +22,7 @@ _REBUILD_ATTEMPTS = 3  # a stream that is replaced more often than that is not w
 
 
 class Reader:
-    """What is stored, as fresh as the caller's own writes."""
+    """What is stored: at least as fresh as the caller's own writes, and for decisions as fresh as it gets."""
 
     def __init__(self, storage: Storage, format_: StreamFormat, limits: Limits) -> None:
         self._storage, self._format, self._limits = storage, format_, limits
@@ -38,10 +38,13 @@ class Reader:
         """Let an own write reach the attached views before it is reported; a view that lags is passed by."""
         for live in list(self._floors):
             self._floors[live] = (live.resets, revision)
-            if live.is_current:
-                with contextlib.suppress(TimeoutError, LatticeStoreError):
-                    async with asyncio.timeout(self._limits.request_timeout_ns / SECOND_NS):
-                        await live.wait_for(revision)
+            await self._wait_for(live, revision)
+
+    async def _wait_for(self, live: LiveView, revision: int) -> None:
+        if live.is_current:
+            with contextlib.suppress(TimeoutError, LatticeStoreError):
+                async with asyncio.timeout(self._limits.request_timeout_ns / SECOND_NS):
+                    await live.wait_for(revision)
 
     def current_view(self) -> LatticeView | None:
         """Return an attached view that holds all own writes."""
@@ -82,30 +85,43 @@ class Reader:
         # Unreachable while `batches` keeps its contract to go on for ever; never return a partial view.
         raise ReplayInterruptedError(self._format.stream, ResetReason.STREAM_DELETED, view.revision)
 
-    async def links(self, *, through: int = 0) -> LatticeView:
-        """Return a view that knows at least all links up to revision *through*."""
-        view = self.current_view()
-        return view if view is not None and view.revision >= through else await self.rebuild((LinkDefinition,))
-
-    async def view_for(self, key: Key) -> LatticeView:
-        """Return a view that knows *key*, if the lattice does."""
-        if isinstance(key, LinkKey):
-            return await self.links()
-        view = self.current_view()
-        if view is None:
-            view = LatticeView(self._format)
-            message = await self.last_message(self._format.subject(key))
-            if message is not None:
-                view.apply(message)
-        return view
-
     async def find(self, key: Key) -> Entry[Any] | None:
-        """Return the record of *key*.
+        """Return the record of *key*, from an attached view if there is one.
 
         Raises:
             CorruptRecordError: what is stored there is not a record.
         """
-        view = await self.view_for(key)
+        return self._found(self.current_view() or await self._stored(key), key)
+
+    async def find_stored(self, key: Key) -> Entry[Any] | None:
+        """Return the record of *key* as it is stored now: an attached view may lag behind what others wrote.
+
+        Raises:
+            CorruptRecordError: what is stored there is not a record.
+        """
+        return self._found(await self._stored(key), key)
+
+    async def stored_links(self) -> tuple[LatticeView, int]:
+        """Return a view that knows all links as they are stored now, and the last sequence on their subjects."""
+        last = await self.last_message(self._format.subjects_of(Kind.LINK))
+        through = 0 if last is None else last.sequence
+        for live in list(self._floors):
+            await self._wait_for(live, through)
+        view = self.current_view()
+        if view is None or view.revision < through:
+            view = await self.rebuild((LinkDefinition,))
+        return view, through
+
+    async def _stored(self, key: Key) -> LatticeView:
+        if isinstance(key, LinkKey):
+            return await self.rebuild((LinkDefinition,))
+        view = LatticeView(self._format)
+        message = await self.last_message(self._format.subject(key))
+        if message is not None:
+            view.apply(message)
+        return view
+
+    def _found(self, view: LatticeView, key: Key) -> Entry[Any] | None:
         if not isinstance(key, LinkKey):
             corrupt = view.corrupt.get(self._format.subject(key))
             if corrupt is not None:

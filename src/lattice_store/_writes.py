@@ -50,14 +50,15 @@ class Writer:
             if stored is not None and self._format.encode(stored.record, subject) == payload:
                 return stored.revision
         elif isinstance(record, LinkDefinition):
-            subject = self._subject_for(record, await self._reader.links())
+            links, _ = await self._reader.stored_links()
+            subject = self._subject_for(record, links)
             payload = self._format.encode(record, subject)
         return await self._publish(subject, payload)
 
     async def put_many(self, records: Iterable[Record]) -> AsyncIterator[int | LatticeStoreError]:
         given = list(records)
         has_links = any(isinstance(record, LinkDefinition) for record in given)
-        links = await self._reader.links() if has_links else LatticeView(self._format)
+        links = (await self._reader.stored_links())[0] if has_links else LatticeView(self._format)
         order: deque[str | LatticeStoreError] = deque()  # subject, or refusal, of each record not yet reported
 
         def publications() -> Iterator[Publication]:
@@ -102,7 +103,7 @@ class Writer:
     async def remove(self, key: Key, expect: int | None) -> int | None:
         if isinstance(key, LinkKey):
             return await self._remove_link(key, expect)
-        entry = await self._reader.find(key)
+        entry = await self._reader.find_stored(key)
         actual = 0 if entry is None else entry.revision
         if expect not in (None, actual):
             raise RevisionMismatchError(str(key), expect, actual)
@@ -115,7 +116,8 @@ class Writer:
 
     async def _remove_link(self, key: LinkKey, expect: int | None) -> int | None:
         if expect is None:
-            holders = _holders((await self._reader.links()).versions(key))
+            links, _ = await self._reader.stored_links()
+            holders = _holders(links.versions(key))
             if not holders:
                 return None
             revision = await self._publish(*self._mark(key, holders[0]))
@@ -141,9 +143,8 @@ class Writer:
         all_links = self._format.subjects_of(Kind.LINK)
         attempts = self._limits.compare_and_set_attempts
         while True:
-            last = await self._reader.last_message(all_links)
-            last_sequence = 0 if last is None else last.sequence
-            versions = (await self._reader.links(through=last_sequence)).versions(key)
+            links, last_sequence = await self._reader.stored_links()
+            versions = links.versions(key)
             _check_revision(key, expect, versions)
             condition = Expect(last_subject_sequence=last_sequence, last_subject_filter=all_links)
             try:
@@ -165,7 +166,7 @@ class Writer:
 
     async def _stored(self, claims: Claims) -> Entry[Claims] | None:
         try:
-            return await self._reader.find(claims.key)
+            return await self._reader.find_stored(claims.key)
         except CorruptRecordError:  # to be replaced
             return None
 
