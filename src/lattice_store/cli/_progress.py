@@ -1,0 +1,34 @@
+"""A progress bar for what takes long enough to be worth one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from lattice_store.cli._session import Session
+
+_WORTH_A_BAR: Final = 5_000  # messages; fewer are there before the eye is
+
+
+@contextmanager
+def progress_bar(session: Session, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with the messages read and those to come; it draws on stderr, if that is a terminal."""
+    if not session.stderr.isatty():
+        yield _ignore
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=session.stderr), transient=True) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+
+        def update(done: int, pending: int) -> None:
+            total = done + pending
+            progress.update(task, completed=done, total=total, visible=total > _WORTH_A_BAR)
+
+        yield update
+
+
+def _ignore(done: int, pending: int) -> None:
+    pass

@@ -1,0 +1,181 @@
+"""``put`` and ``del``: writing a lattice."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from lattice_store._formats import StreamFormat
+from lattice_store._records import Deleted, Key, Kind, LinkDefinition, Record, decode
+from lattice_store._writes import ABSENT
+from lattice_store.cli._connection import Connection
+from lattice_store.cli._exit import ExitCode
+from lattice_store.cli._present import kind_of
+from lattice_store.cli._read import HERE, KindArgument, key_from
+from lattice_store.cli._session import OutputForm, Session, SessionArgument
+from lattice_store.cli._text import MASK, escaped
+from lattice_store.errors import InvalidArgumentError, InvalidRecordError, LatticeStoreError
+
+_KINDS: Final = {"claims": Kind.CLAIMS, "link": Kind.LINK, "oci": Kind.OCI_REFERENCE}
+_TELLING_FIELDS: Final = {"sub": Kind.CLAIMS, "actor_id": Kind.LINK, "oci_url": Kind.OCI_REFERENCE}
+_WHITE_SPACE: Final = " \t\r\n"
+
+
+async def put(
+    record: str | None = None,
+    /,
+    *,
+    file: Annotated[Path | None, Parameter(name=["--file", "-f"])] = None,
+    kind: KindArgument | None = None,
+    expect: int | Literal["absent"] | None = None,
+    create: Annotated[bool, Parameter(negative=())] = False,
+    at: Connection = HERE,
+    output: OutputForm = "table",
+    session: SessionArgument,
+) -> None:
+    """Store records, given as the JSON that hosts write; several one after another, as JSON lines.
+
+    All are checked before the first is written.
+
+    Parameters
+    ----------
+    record
+        The JSON; without it and without ``--file``, standard input is read.
+    file
+        File with the JSON; ``-`` for standard input.
+    kind
+        What the records are; guessed from their fields if left out.
+    expect
+        Only if the record is at this revision, or ``absent``.
+    create
+        Make the lattice's stream if there is none, as a host would.
+    output
+        Form of the output.
+    """
+    records = parse_records(_given_text(record, file, session), kind)
+    if expect is not None and len(records) != 1:
+        raise InvalidArgumentError(f"--expect speaks of one record; {len(records)} were given")
+    format_ = StreamFormat(at.prefix)
+    for each in records:
+        format_.encode(each, format_.subject(each.key))
+    async with AsyncExitStack() as stack:
+        _, lattice = await stack.enter_async_context(at.opened(session))
+        if create and (refusal := (await lattice.ensure()).error) is not None:
+            raise refusal
+        if len(records) > 1:  # or else each link would be looked up by a replay of its own
+            await stack.enter_async_context(lattice.attach())
+        for position, each in enumerate(records, start=1):
+            try:
+                revision = await lattice.put(each, expect=ABSENT if expect == "absent" else expect)
+            except LatticeStoreError:
+                if len(records) > 1:
+                    session.warn(f"stopped at record {position} of {len(records)}; those before it are stored")
+                raise
+            _report(session, output, "put", each.key, revision)
+
+
+async def delete(
+    kind: KindArgument,
+    /,
+    *key: str,
+    expect: int | None = None,
+    at: Connection = HERE,
+    output: OutputForm = "table",
+    session: SessionArgument,
+) -> ExitCode:
+    """Mark a record as deleted: del claims PUBLIC_KEY, del link ACTOR CONTRACT [NAME], del oci URL.
+
+    Exits with 1 if there is none. Hosts up to 0.59 honour the mark for links only.
+
+    Parameters
+    ----------
+    kind
+        What it is.
+    key
+        Which one.
+    expect
+        Only if the record is at this revision.
+    output
+        Form of the output.
+    """
+    wanted = key_from(kind, key)
+    async with at.opened(session) as (_, lattice):
+        revision = await lattice.remove(wanted, expect=expect)
+    if revision is None:
+        session.warn(escaped(f"no {wanted} in lattice {at.prefix}: nothing to delete"))
+        return ExitCode.NOT_FOUND
+    _report(session, output, "deleted", wanted, revision)
+    return ExitCode.OK
+
+
+def _report(session: Session, output: OutputForm, what: str, key: Key, revision: int) -> None:
+    if output == "table":
+        session.say([escaped(f"{what}  {key}  at revision {revision}")])
+    else:
+        session.say_json({"kind": kind_of(key), "key": key._asdict(), "revision": revision}, output)
+
+
+def _given_text(record: str | None, file: Path | None, session: Session) -> str:
+    if record is not None:
+        if file is not None:
+            raise InvalidArgumentError("give the JSON as an argument or as --file, not both")
+        return record
+    if file is None or str(file) == "-":
+        if file is None and session.stdin.isatty():
+            raise InvalidArgumentError("nothing to put: give the JSON as an argument, as --file, or on standard input")
+        raw = session.stdin.read()
+    else:
+        raw = file.read_bytes()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRecordError(f"not UTF-8 at byte {error.start}") from error
+
+
+def parse_records(text: str, kind: KindArgument | None) -> list[Record]:
+    """Read one or more JSON objects. What they hold is never part of an error.
+
+    Raises:
+        InvalidRecordError: there is none, or one of them is not a record.
+    """
+    records: list[Record] = []
+    position, decoder = _skip_space(text, 0), json.JSONDecoder()
+    while position < len(text):
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            raise InvalidRecordError(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+        except RecursionError as error:
+            raise InvalidRecordError("not a record: nested too deeply") from error
+        try:
+            records.append(_record(value, text[position:end], kind))
+        except InvalidRecordError as error:
+            raise InvalidRecordError(f"record {len(records) + 1}: {error}") from error
+        position = _skip_space(text, end)
+    if not records:
+        raise InvalidRecordError("no JSON was given")
+    return records
+
+
+def _skip_space(text: str, position: int) -> int:
+    while position < len(text) and text[position] in _WHITE_SPACE:
+        position += 1
+    return position
+
+
+def _record(value: Any, text: str, kind: KindArgument | None) -> Record:
+    if not isinstance(value, dict):
+        raise InvalidRecordError(f"a record is a JSON object, not a {type(value).__name__}")
+    guesses = [guess for field, guess in _TELLING_FIELDS.items() if field in value]
+    if kind is None and len(guesses) != 1:
+        raise InvalidRecordError("its fields do not tell whether it is claims, link or oci: say --kind")
+    record = decode(guesses[0] if kind is None else _KINDS[kind], text.encode("utf-8", "surrogatepass"))
+    if isinstance(record, Deleted):
+        raise InvalidRecordError("it is marked as deleted: use del")
+    if isinstance(record, LinkDefinition) and MASK in record.values.values():
+        raise InvalidRecordError(f"values were masked as {MASK} when it was read: read it with --show-values")
+    return record
