@@ -1,14 +1,14 @@
-"""What lets a synchronous fixture hand out a real server's storage.
+"""What lets a synchronous fixture hand out a storage on a real server.
 
 A connection belongs to the event loop it was made in, and a fixture that is no coroutine has none. So each loop
-that uses the storage gets a connection at its first call. An asynchronous generator holds it open, because those
-are finalised when a loop ends: by `asyncio.run`, by pytest-asyncio and by anyio.
+that uses the storage opens it at its first call. An asynchronous generator holds it open, because those are
+finalised when a loop ends: by `asyncio.run`, by pytest-asyncio and by anyio.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -26,35 +26,40 @@ from lattice_store.model import (
     StreamConfig,
     StreamInfo,
 )
-from lattice_store.nats import connect
 from lattice_store.storage import ClosingStorage, Replay, Storage
 from lattice_store.testing._forwarding import closing
 
 
-async def _held_open(url: str) -> AsyncGenerator[Storage, None]:
-    async with await connect(url) as storage:
-        yield storage
-
-
 @attrs.define
-class _Connection:
-    """The connection of one event loop; it is made under the lock."""
+class _Opened:
+    """What one event loop opened, under the lock."""
 
-    keeper: AsyncGenerator[Storage, None]
     lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    keeper: AsyncGenerator[Storage, None] | None = None
     storage: Storage | None = None
 
 
 class PerLoopStorage(ClosingStorage):
-    """Implements `lattice_store.storage.Storage` with one connection to *url* for each event loop."""
+    """Implements `lattice_store.storage.Storage`; every event loop that uses it gets one of its own.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connections: dict[asyncio.AbstractEventLoop, _Connection] = {}
+    Args:
+        open_storage: makes a storage for the running loop; all of them must reach the same streams.
+    """
+
+    def __init__(self, open_storage: Callable[[], Awaitable[Storage]]) -> None:
+        self._open_storage = open_storage
+        self._by_loop: dict[asyncio.AbstractEventLoop, _Opened] = {}
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"PerLoopStorage({self._url!r})"
+        return f"PerLoopStorage({', '.join(repr(opened.storage) for opened in self._by_loop.values())})"
+
+    async def _held_open(self) -> AsyncGenerator[Storage, None]:
+        storage = await self._open_storage()
+        try:
+            yield storage
+        finally:
+            await storage.aclose()
 
     async def _here(self) -> Storage:
         """Return the storage of the running loop.
@@ -65,23 +70,24 @@ class PerLoopStorage(ClosingStorage):
         if self._closed:
             raise StorageClosedError("the storage is closed")
         loop = asyncio.get_running_loop()
-        connection = self._connections.get(loop)
-        if connection is None:
-            connection = self._connections[loop] = _Connection(_held_open(self._url))
-        async with connection.lock:
-            if connection.storage is None:
-                connection.storage = await anext(connection.keeper)
-            return connection.storage
+        opened = self._by_loop.get(loop)
+        if opened is None:
+            opened = self._by_loop[loop] = _Opened()
+        async with opened.lock:
+            if opened.storage is None:
+                opened.keeper = self._held_open()
+                opened.storage = await anext(opened.keeper)
+            return opened.storage
 
     async def aclose(self) -> None:
         self._closed = True
-        connection = self._connections.pop(asyncio.get_running_loop(), None)
-        if connection is not None:
-            await connection.keeper.aclose()
+        opened = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if opened is not None and opened.keeper is not None:
+            await opened.keeper.aclose()
 
     def close(self) -> None:
-        """Close from outside of all loops: those that ended have closed their connection, the others idle."""
-        for loop in list(self._connections):
+        """Close from outside of all loops: what those that ended had opened is closed already, the others stand idle."""
+        for loop in list(self._by_loop):
             if not loop.is_closed():
                 loop.run_until_complete(self.aclose())
 

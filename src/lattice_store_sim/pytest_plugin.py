@@ -103,9 +103,11 @@ def lattice_storage(request: pytest.FixtureRequest, lattice_backend: str) -> Ite
 
         yield SimStorage(request.getfixturevalue("lattice_sim"))
         return
+    from lattice_store.nats import connect
     from lattice_store_sim._per_loop import PerLoopStorage
 
-    storage = PerLoopStorage(request.getfixturevalue("_lattice_server").url)
+    server = request.getfixturevalue("_lattice_server")
+    storage = PerLoopStorage(lambda: connect(server.url))
     yield storage
     storage.close()
 
