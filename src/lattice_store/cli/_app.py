@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import os
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+from lattice_store.cli._demo import demo
 from lattice_store.cli._exit import ExitCode, exit_code, explain
+from lattice_store.cli._info import info
+from lattice_store.cli._read import dump, get, ls
 from lattice_store.cli._session import Session
 from lattice_store.cli._text import escaped
+from lattice_store.cli._watch import watch
+from lattice_store.cli._write import delete, put
 from lattice_store.errors import LatticeStoreError
 
 _TRACEBACK_VARIABLE: Final = "LATTICE_STORE_TRACEBACK"
 
-_HELP: Final = """The wasmCloud lattice cache: look into one, write to it, follow it.
+_HELP: Final = """Look into a wasmCloud lattice cache, write to it, follow it.
 
-Exit codes: 0 ok, 1 not found, 2 usage, 3 connection (also: JetStream is off, the lattice has no stream),
-4 permission, 5 data (invalid or corrupt record, other revision than expected).
+Exit codes: 0 ok; 1 not found; 2 usage; 3 connection, also if JetStream is off or the lattice has no stream; \
+4 permission; 5 data: a record that is invalid, corrupt or at another revision than expected.
 """
+_VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "demo": demo,
+    "ls": ls,
+    "get": get,
+    "put": put,
+    "del": delete,
+    "watch": watch,
+    "dump": dump,
+    "info": info,
+}
 
 
 def _version() -> str:
@@ -39,19 +53,12 @@ app: Final = App(
     version=_version,
     default_parameter=Parameter(negative=()),
 )
-app.command("lattice_store.cli._demo:demo")
-app.command("lattice_store.cli._read:ls")
-app.command("lattice_store.cli._read:get")
-app.command("lattice_store.cli._write:put")
-app.command("lattice_store.cli._write:delete", name="del")
-app.command("lattice_store.cli._watch:watch")
-app.command("lattice_store.cli._read:dump")
-app.command("lattice_store.cli._info:info")
+for _position, (_name, _verb) in enumerate(_VERBS.items()):
+    app.command(_verb, name=_name, sort_key=_position)
 
 
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command line; return its exit code. All that can go wrong ends as one line on ``session.stderr``."""
-    logging.getLogger().addHandler(logging.NullHandler())  # what a client library logs is no second error line
     try:
         code = _run(arguments, session)
         session.stdout.flush()

@@ -100,6 +100,9 @@ def _readable(option: str, path: str | None) -> str | None:
     return path
 
 
+_NOBODY: Final = Access()
+
+
 class Opened(NamedTuple):
     """A lattice, and the storage it lies on."""
 
@@ -109,17 +112,19 @@ class Opened(NamedTuple):
 
 @Parameter(name="*", group="Connection")
 @attrs.frozen(kw_only=True)
-class Connection(Access):
+class Connection:
     """Which lattice, where, and as whom."""
 
     url: Annotated[str, Parameter(env_var=["LATTICE_STORE_URL", "NATS_URL"])] = "nats://127.0.0.1:4222"
     """nats://host:port, tls://host:port, several separated by commas, or sim:// (a simulated server, empty)."""
     prefix: Annotated[str, Parameter(name=["--lattice", "-l"], env_var="WASMCLOUD_LATTICE_PREFIX")] = "default"
     """Prefix of the lattice."""
+    access: Annotated[Access, Parameter(name="*")] = _NOBODY
+    """As whom."""
 
     @asynccontextmanager
     async def opened(self, session: Session) -> AsyncIterator[Opened]:
-        limits = self.limits
+        """Open the storage, and the lattice on it."""
         check_prefix(self.prefix)
-        async with self.open(session, self.url) as storage:
-            yield Opened(storage, Lattice(storage, self.prefix, limits=limits))
+        async with self.access.open(session, self.url) as storage:
+            yield Opened(storage, Lattice(storage, self.prefix, limits=self.access.limits))

@@ -57,7 +57,7 @@ async def ls(
     kind
         Only this kind.
     output
-        ``json`` is one array, ``jsonl`` one record a line.
+        json is one array, jsonl one record a line.
     show_values
         Show the values of links, which often hold secrets.
     """
@@ -127,13 +127,13 @@ async def dump(
 ) -> None:
     """Print every stored value as it is, as JSON lines in the order of their revisions: a backup.
 
-    Each line has ``subject``, ``revision`` and ``value``, the stored text; ``value_base64`` instead, if it is not
+    Each line has subject, revision and value, the stored text; value_base64 instead, if it is not
     UTF-8. Values of links are included: keep the output as secret as they are.
 
     Parameters
     ----------
     everything
-        Also the marks of deleted records, with ``deleted`` set.
+        Also the marks of deleted records, with deleted set.
     """
     format_ = StreamFormat(at.prefix)
     session.warn("the values of links are part of a dump, and may be secrets")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -31,6 +32,8 @@ class Session:
 
     @classmethod
     def of_process(cls) -> Session:
+        """Take this process's own streams."""
+        logging.getLogger().addHandler(logging.NullHandler())  # what a client library logs is no second error line
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a name in a script the terminal does not know

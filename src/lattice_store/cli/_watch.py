@@ -31,7 +31,7 @@ async def watch(
 ) -> None:
     """Print every record, then every change as it comes, until Ctrl-C or SIGTERM.
 
-    JSON events have a ``type``: put, removed, corrupt, caught_up (all that was there has been printed) or reset
+    JSON events have a type: put, removed, corrupt, caught_up (all that was there has been printed) or reset
     (the stream was lost or replaced: differences follow, then another caught_up).
 
     Parameters
@@ -41,7 +41,7 @@ async def watch(
     until_caught_up
         End when all that was there at the beginning has been printed.
     output
-        ``json`` is indented, ``jsonl`` one event a line.
+        json is indented, jsonl one event a line.
     show_values
         Show the values of links, which often hold secrets.
     """

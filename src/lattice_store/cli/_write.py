@@ -44,13 +44,13 @@ async def put(
     Parameters
     ----------
     record
-        The JSON; without it and without ``--file``, standard input is read.
+        The JSON; without it and without --file, standard input is read.
     file
-        File with the JSON; ``-`` for standard input.
+        File with the JSON; - for standard input.
     kind
         What the records are; guessed from their fields if left out.
     expect
-        Only if the record is at this revision, or ``absent``.
+        Only if the record is at this revision, or absent.
     create
         Make the lattice's stream if there is none, as a host would.
     output
