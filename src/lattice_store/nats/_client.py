@@ -21,16 +21,17 @@ from nats.aio.subscription import Subscription
 from lattice_store.errors import InvalidHeaderError
 from lattice_store.headers import Headers
 from lattice_store.nats._translate import ACK_PREFIX
+from nats import errors
 
 Sink = Callable[[str, str, bytes, bytes], None]
 """Takes subject, reply, payload and header block of what arrived. Must neither wait nor raise."""
 
 NO_RESPONDERS_BLOCK: Final = b"NATS/1.0 503"
 
-_MAX_UNSENT_BYTES: Final = 1 << 20
+_MAX_UNSENT_BYTES: Final = 1 << 16
 """What may wait to be written to the socket before a publisher waits for it."""
 
-_PRIVATE_NAMES: Final = ("_process_msg", "_send_command", "_flush_pending", "_build_message")
+_PRIVATE_NAMES: Final = ("_process_msg", "_remove_sub", "_connect_command", "_send_command", "_flush_pending")
 _PROCESS_MSG: Final = ["self", "sid", "subject", "reply", "data", "headers"]
 
 
@@ -54,6 +55,14 @@ class OwnClient(Client):
             await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]  # None is what nats-py's parser passes
         elif sid in self._subs:
             sink(subject.decode(), reply.decode(), data, headers or b"")
+
+    def _connect_command(self) -> bytes:
+        """Refuse to send credentials in the clear: nats-py takes ``tls://`` for a wish that a server may decline."""
+        assert self._current_server is not None, "not connecting"
+        wanted = self._current_server.uri.scheme == "tls" or "tls" in self.options
+        if wanted and not self._server_info.get("tls_required"):
+            raise errors.SecureConnWantedError
+        return super()._connect_command()
 
     async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
         """Subscribe; everything that arrives goes to *sink* at once, from within the reading task."""

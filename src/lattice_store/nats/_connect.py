@@ -81,19 +81,22 @@ async def connect(
 def _check_urls(urls: Sequence[str]) -> None:
     if not urls:
         raise InvalidUrlError("no URL given")
-    schemes = set()
     for url in urls:
-        shown = url.rpartition("@")[2]  # what stands before it may be a password
-        try:
-            parts = urlsplit(url)
-            valid = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
-        except (ValueError, AttributeError):
-            valid = False
-        if not valid or any(character.isspace() for character in url):
+        if not _is_url(url):
+            shown = str(url).rpartition("@")[2]  # what stands before it may be a password
             raise InvalidUrlError(f"{shown!r} is not a NATS URL such as nats://host:4222 (or tls://, ws://, wss://)")
-        schemes.add(parts.scheme in ("ws", "wss"))
-    if len(schemes) > 1:
+    if len({url.startswith("ws") for url in urls}) > 1:
         raise InvalidUrlError("web socket URLs and others cannot be mixed")
+
+
+def _is_url(url: object) -> bool:
+    if not isinstance(url, str) or any(character.isspace() for character in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _check_options(options: dict[str, Any]) -> None:

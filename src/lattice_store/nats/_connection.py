@@ -116,12 +116,16 @@ class Connection:
             StorageUnavailableError: there is no connection, and a borrowed client will not get one either.
             PermissionDeniedError: this user may not subscribe to its inbox.
         """
-        if self._closed:
-            raise StorageClosedError("the storage is closed")
+        self.check_open()
         if self._ready and self._client is not None and not self._client.is_closed:
             return self._client
         async with self._readying:
             return await self._make_ready()
+
+    def check_open(self) -> None:
+        """Raise `StorageClosedError` after `aclose`."""
+        if self._closed:
+            raise StorageClosedError("the storage is closed")
 
     async def _make_ready(self) -> Client:
         client = self._client

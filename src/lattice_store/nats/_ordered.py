@@ -34,7 +34,6 @@ class Ordered:
         self._consumer_sequence = 0
         self._moved = False
         self.sequence = 0
-        self.seen = last_sequence
         self.delivered = 0
         """Highest stream sequence received as a message."""
         self.pending = 0
@@ -43,6 +42,11 @@ class Ordered:
         """Whether frames were lost, or the consumer is gone: nothing counts until the next `begin`."""
         self.flow_subject: str | None = None
         """Where the server waits for word that there is room."""
+
+    @property
+    def seen(self) -> int:
+        """The highest sequence the stream is known to have had."""
+        return max(self._target, self.delivered)
 
     @property
     def buffered(self) -> int:

@@ -52,6 +52,7 @@ class NatsReplay(DerivedReplay):
         connection: Connection,
         api: JetStreamApi,
         limits: Limits,
+        *,
         stream: str,
         subjects: tuple[str, ...],
         deliver: DeliverPolicy,

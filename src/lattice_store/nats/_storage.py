@@ -129,6 +129,7 @@ class NatsStorage(ClosingStorage):
     async def _publish_many(
         self, publications: Iterable[Publication], window: int
     ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
+        self._connection.check_open()
         sent: deque[_Sent] = deque()
         try:
             for each in publications:
@@ -251,7 +252,9 @@ class NatsStorage(ClosingStorage):
         _check_filters(subjects)
         if len(subjects) > 1:
             await self._require((2, 10), "a replay with several subjects")
-        replay = NatsReplay(self._connection, self._api, self._limits, stream, tuple(subjects), deliver)
+        replay = NatsReplay(
+            self._connection, self._api, self._limits, stream=stream, subjects=tuple(subjects), deliver=deliver
+        )
         self._replays.add(replay)
         try:
             async with replay:

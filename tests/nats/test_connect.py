@@ -1,0 +1,235 @@
+"""Opening and ending connections: what is refused, how it is said, and whose client it is."""
+
+import asyncio
+import socket
+import ssl
+
+import pytest
+
+import nats
+from lattice_store.errors import (
+    AuthenticationError,
+    InvalidArgumentError,
+    InvalidUrlError,
+    StorageClosedError,
+    StorageUnavailableError,
+)
+from lattice_store.limits import Limits
+from lattice_store.nats import LocalServer, NatsStorage, connect
+from lattice_store.nats._client import OwnClient, raw_path_fits
+
+pytestmark = pytest.mark.nats
+
+
+@pytest.fixture
+def dead_port():
+    """A port on which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_the_installed_nats_py_has_what_our_own_client_needs():
+    assert raw_path_fits()
+
+    class Changed(nats.NATS):
+        async def _process_msg(self, sid, subject, reply, data):
+            """Another signature than the one we build on."""
+
+    assert not raw_path_fits(Changed)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "localhost:4222",
+        "http://localhost:4222",
+        "nats://",
+        "nats://:4222",
+        "nats://host:notaport",
+        "nats://host:99999",
+        "nats://host:0",
+        "nats://ho st:4222",
+        "nats://host\r\n:4222",
+        None,
+    ],
+)
+async def test_what_is_no_url_is_refused(url):
+    with pytest.raises(InvalidUrlError):
+        await connect([url])
+
+
+async def test_urls_that_cannot_go_together():
+    with pytest.raises(InvalidUrlError, match="mixed"):
+        await connect(["nats://a:1", "ws://b:2"])
+    with pytest.raises(InvalidUrlError, match="no URL"):
+        await connect([])
+
+
+async def test_options_are_checked_before_anything_happens():
+    with pytest.raises(InvalidArgumentError, match="nats-py has no option colour"):
+        await connect("nats://host:4222", colour="blue")
+    for ours in ("pending_size", "max_reconnect_attempts", "allow_reconnect"):
+        with pytest.raises(InvalidArgumentError, match=f"option {ours} is decided by the storage"):
+            await connect("nats://host:4222", **{ours: 1})
+
+
+@pytest.mark.parametrize("domain", ["", "a.b", "*", ">"])
+async def test_a_domain_is_one_token(server, domain):
+    with pytest.raises(InvalidArgumentError, match="is not a single token"):
+        await connect(server.url, domain=domain)
+
+
+async def test_a_refused_connection_fails_at_once_and_names_the_place(dead_port):
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(StorageUnavailableError, match=f"^127.0.0.1:{dead_port}: ") as caught:
+        await connect(f"nats://127.0.0.1:{dead_port}", limits=Limits())
+    assert asyncio.get_running_loop().time() - began < 2
+    assert "\n" not in str(caught.value)
+
+
+async def test_one_reachable_server_is_enough(server, dead_port, fast):
+    urls = [f"nats://127.0.0.1:{dead_port}", server.url]
+    for order in (urls, urls[::-1]):
+        async with await connect(order, limits=fast) as storage:
+            assert isinstance(await storage.list_streams(), tuple)
+
+
+async def test_a_server_that_says_nothing_is_given_up_after_the_deadline():
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StorageUnavailableError):
+        await connect(f"nats://127.0.0.1:{silent.getsockname()[1]}", limits=Limits(connect_timeout_ns=100_000_000))
+
+
+async def test_something_that_is_no_nats_server(fast):
+    async def greet(reader, writer):
+        writer.write(b"220 mail.example ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as impostor:
+        port = impostor.sockets[0].getsockname()[1]
+        with pytest.raises(StorageUnavailableError, match="INFO"):
+            await connect(f"nats://127.0.0.1:{port}", limits=fast)
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    with LocalServer('authorization { users: [ { user: u, password: "s3cret" } ] }') as running:
+        yield running
+
+
+@pytest.mark.parametrize("credentials", [{}, {"user": "u", "password": "wr0ng"}, {"token": "t0ken"}])
+async def test_refused_credentials_have_their_own_error(guarded, credentials):
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(AuthenticationError) as caught:
+        await connect(guarded.url, **credentials)
+    assert asyncio.get_running_loop().time() - began < 2
+    assert str(caught.value) == f"127.0.0.1:{guarded.port}: the server refused the credentials"
+
+
+async def test_credentials_are_never_shown(guarded, dead_port, caplog, fast):
+    caplog.set_level("DEBUG")
+    for port in (guarded.port, dead_port):
+        with pytest.raises(StorageUnavailableError) as caught:
+            await connect(f"nats://u:wr0ng@127.0.0.1:{port}", limits=fast)
+        assert "wr0ng" not in repr(caught.value)
+    with pytest.raises(InvalidUrlError) as invalid:
+        await connect("nats://u:wr0ng@127.0.0.1:port")
+    assert "wr0ng" not in repr(invalid.value)
+    async with await connect(f"nats://u:s3cret@127.0.0.1:{guarded.port}", limits=fast) as storage:
+        assert repr(storage) == f"NatsStorage(nats://127.0.0.1:{guarded.port})"
+    assert repr(storage) == "NatsStorage(not connected)"
+    assert not any(secret in caplog.text for secret in ("wr0ng", "s3cret"))
+
+
+async def test_a_plain_server_where_tls_was_asked_for(server, fast):
+    for scheme, options in (("tls", {}), ("nats", {"tls": ssl.create_default_context()})):
+        with pytest.raises(StorageUnavailableError, match="secure connection not available"):
+            await connect(f"{scheme}://127.0.0.1:{server.port}", limits=fast, **options)
+
+
+async def test_a_server_that_answers_no_more_when_the_inbox_is_set_up(server, fast, monkeypatch):
+    async def flush(self):
+        raise nats.errors.FlushTimeoutError
+
+    monkeypatch.setattr(OwnClient, "flush", flush)
+    with pytest.raises(StorageUnavailableError, match="does not answer"):
+        await connect(server.url, limits=fast)
+
+
+async def test_closing_the_storage_closes_our_own_client_only(server, fast):
+    own = await connect(server.url, limits=fast)
+    client = own._connection._client
+    await own.aclose()
+    assert client.is_closed
+
+    lent = await nats.connect(server.url)
+    async with NatsStorage(lent, limits=fast) as storage:
+        await storage.list_streams()
+        assert len(lent._subs) == 1
+    assert (lent.is_connected, lent._subs) == (True, {})
+    await lent.close()
+
+
+async def test_a_borrowed_clients_callbacks_are_still_called_and_given_back(server, fast):
+    heard = []
+
+    async def error_cb(error):
+        heard.append(error)
+
+    lent = await nats.connect(server.url, error_cb=error_cb)
+    storage = NatsStorage(lent, limits=fast)
+    await storage.list_streams()
+    await lent._error_cb(ValueError("one"))
+    await storage.aclose()
+    assert lent._error_cb is error_cb
+    assert [str(error) for error in heard] == ["one"]
+    await lent.close()
+
+
+async def test_two_storages_on_one_client_end_in_any_order(server, fast):
+    lent = await nats.connect(server.url)
+    first, second = NatsStorage(lent, limits=fast), NatsStorage(lent, limits=fast)
+    assert await first.list_streams() == await second.list_streams()
+    await first.aclose()
+    assert isinstance(await second.list_streams(), tuple)
+    await second.aclose()
+    with pytest.raises(StorageClosedError):
+        await first.list_streams()
+    await lent.close()
+
+
+async def test_a_closed_borrowed_client(server, fast):
+    lent = await nats.connect(server.url)
+    storage = NatsStorage(lent, limits=fast)
+    await lent.close()
+    with pytest.raises(StorageUnavailableError, match="lent to this storage is closed"):
+        await storage.list_streams()
+    await storage.aclose()
+
+
+async def test_our_own_client_is_replaced_when_nats_py_closes_it_for_good(server, fast):
+    async with await connect(server.url, limits=fast) as storage:
+        await storage._connection._client.close()
+        assert isinstance(await storage.list_streams(), tuple)
+
+
+async def test_user_callbacks_hear_of_our_own_connection(own_server, fast):
+    lost = asyncio.Event()
+
+    async def disconnected_cb():
+        lost.set()
+
+    async with await connect(own_server.url, limits=fast, disconnected_cb=disconnected_cb):
+        own_server.kill()
+        async with asyncio.timeout(5):
+            await lost.wait()
+
+
+async def test_the_inbox_prefix_is_respected(server, fast):
+    async with await connect(server.url, limits=fast, inbox_prefix="_INBOX.mine") as storage:
+        assert storage._connection._inbox.startswith("_INBOX.mine.")
+        assert isinstance(await storage.list_streams(), tuple)
