@@ -14,7 +14,7 @@ import attrs
 from lattice_store.errors import ApiError, NotSimulatedError, api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, SECOND_NS
 from lattice_store.model import DiscardPolicy, RetentionPolicy, StreamConfig
-from lattice_store.subjects import matches, overlap
+from lattice_store.subjects import covers, overlap
 
 _SHORTEST_NS: Final = SECOND_NS // 10
 _DESCRIPTION_BYTES: Final = 4096
@@ -126,7 +126,7 @@ def _check_reserved(subject: str) -> None:
     if subject == ">":
         raise invalid("capturing all subjects requires no-ack to be true")
     for reserved, free, owner in _RESERVED:
-        if any(overlap(subject, one) for one in reserved) and not matches(free, subject):
+        if any(overlap(subject, one) for one in reserved) and not covers(free, subject):
             raise invalid(f"subjects that overlap with {owner} api require no-ack to be true")
 
 

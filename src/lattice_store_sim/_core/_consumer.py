@@ -16,7 +16,6 @@ from lattice_store.model import (
     DeliverFromTime,
     DeliverLast,
     DeliverLastPerSubject,
-    DeliverNew,
     DeliverPolicy,
     Message,
 )
@@ -88,19 +87,17 @@ class Cursor:
 
 
 def _start(log: Log, filters: Sequence[str], deliver: DeliverPolicy) -> int:
-    match deliver:
-        case DeliverAll():
-            return log.first_sequence
-        case DeliverNew() | DeliverLastPerSubject():
-            return log.last_sequence + 1
-        case DeliverLast():
-            if not filters:
-                return log.last_sequence
-            return max(log.last_of(one) for one in filters) or log.last_sequence + 1
-        case DeliverFromSequence(sequence):
-            return sequence
-        case DeliverFromTime(time_ns):
-            return log.first_since(time_ns)
+    if isinstance(deliver, DeliverAll):
+        return log.first_sequence
+    if isinstance(deliver, DeliverLast):
+        if not filters:
+            return log.last_sequence
+        return max(log.last_of(one) for one in filters) or log.last_sequence + 1
+    if isinstance(deliver, DeliverFromSequence):
+        return deliver.sequence
+    if isinstance(deliver, DeliverFromTime):
+        return log.first_since(deliver.time_ns)
+    return log.last_sequence + 1
 
 
 def _count(log: Log, wants: Wants, start: int) -> int:

@@ -25,11 +25,12 @@ class _Sequences:
         self.count = 2
 
     def remove(self, sequence: int) -> None:
+        """Remove one of at least two."""
         items, head = self.items, self.head
         self.count -= 1
         if sequence == items[head]:
             head += 1
-            while head < len(items) and items[head] < 0:
+            while items[head] < 0:
                 head += 1
             self.head = head
         elif sequence == items[-1]:

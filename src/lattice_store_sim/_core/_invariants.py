@@ -1,0 +1,89 @@
+"""What holds between any two verbs of a `SimCore`. Slow and plain on purpose: it recounts everything."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+from lattice_store.model import DiscardPolicy
+from lattice_store.subjects import overlap
+from lattice_store_sim._core import _config
+from lattice_store_sim._core._consumer import Cursor
+from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._core._stream import Stream
+
+
+def check(core: SimCore) -> None:
+    """Recount the whole state.
+
+    Raises:
+        AssertionError: says what does not hold.
+    """
+    for name, stream in core.streams.items():
+        _require(stream.config.name == name, f"{name}: filed under another name")
+        _require(stream.config == _config.normalise(stream.config), f"{name}: the configuration lacks defaults")
+        _check_log(name, stream.log)
+        _check_limits(name, stream)
+        _check_dedupe(name, stream)
+        _require(stream.log.observers == stream.cursors, f"{name}: a cursor does not see what comes and goes")
+        for cursor in stream.cursors:
+            _require(cursor.pending == _recount(stream.log, cursor), f"{name}: pending is off")
+    for left, right in combinations(core.streams.values(), 2):
+        _require(left.created_ns != right.created_ns, "two streams share a creation time")
+        clash = any(overlap(one, other) for one in left.config.subjects for other in right.config.subjects)
+        _require(not clash, f"{left.config.name} and {right.config.name} capture the same subject")
+    for subject, stream in core._routes.items():
+        live = core.streams.get(stream.config.name) is stream and stream.captures(subject)
+        _require(live, f"{subject}: routed to a stream that does not capture it")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(otherwise)
+
+
+def _check_log(name: str, log: Log) -> None:
+    messages = log.messages
+    _require(all(key == one.sequence for key, one in messages.items()), f"{name}: a message under another sequence")
+    _require(all(a < b for a, b in pairwise(messages)), f"{name}: messages out of order")
+    _require(log.bytes == sum(map(log.size_of, messages.values())), f"{name}: bytes are off")
+    if messages:
+        _require(log.first_sequence == min(messages), f"{name}: first_sequence names no message")
+        _require(log.last_sequence >= max(messages), f"{name}: last_sequence went back")
+    else:
+        unused = log.first_sequence == log.last_sequence == 0
+        _require(unused or log.first_sequence == log.last_sequence + 1, f"{name}: sequences of an empty stream")
+    by_subject: dict[str, list[int]] = {}
+    for message in messages.values():
+        by_subject.setdefault(message.subject, []).append(message.sequence)
+    _require(set(log.subjects) == set(by_subject), f"{name}: the index knows other subjects")
+    for subject, sequences in by_subject.items():
+        index = log.subjects
+        found = (index.sequences(subject.__eq__), index.count(subject), index.first(subject), index.last(subject))
+        _require(found == (sequences, len(sequences), sequences[0], sequences[-1]), f"{name}: index of {subject}")
+
+
+def _check_limits(name: str, stream: Stream) -> None:
+    config, log = stream.config, stream.log
+    if config.discard is DiscardPolicy.OLD:
+        _require(config.max_msgs is None or len(log.messages) <= config.max_msgs, f"{name}: above max_msgs")
+        _require(config.max_bytes is None or log.bytes <= config.max_bytes, f"{name}: above max_bytes")
+    if config.max_msgs_per_subject is not None:
+        fullest = max(map(log.subjects.count, log.subjects), default=0)
+        _require(fullest <= config.max_msgs_per_subject, f"{name}: above max_msgs_per_subject")
+
+
+def _check_dedupe(name: str, stream: Stream) -> None:
+    order = stream.dedupe._order
+    _require({one for _, one in order} == stream.dedupe._sequences.keys(), f"{name}: message IDs without a time")
+    _require(len(order) == len(stream.dedupe), f"{name}: a message ID with two times")
+    _require(all(a[0] <= b[0] for a, b in pairwise(order)), f"{name}: message IDs out of order")
+    deadline = stream.deadline_ns
+    _require(deadline is None or stream._due_ns <= deadline, f"{name}: would sleep through a deadline")
+
+
+def _recount(log: Log, cursor: Cursor) -> int:
+    ahead = [one for one in cursor._snapshot[cursor._snapshot_at :] if one in log.messages]
+    return len(ahead) + sum(
+        1 for message in log.messages.values() if message.sequence >= cursor._next and cursor._wants(message.subject)
+    )
