@@ -10,8 +10,8 @@ from typing import TypeAlias
 import attrs
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import Key
-from lattice_store._view import Change, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._records import Key, Record
+from lattice_store._view import Change, Entry, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store.clock import Clock
 from lattice_store.errors import (
     ConnectionLostError,
@@ -157,19 +157,20 @@ class Watch:
 
 def coalesce(changes: Sequence[Change]) -> list[Change]:
     """Keep one change of each record: from what it was before the first to what it is after the last."""
-    merged: dict[Key | str, Change | None] = {}
+    newest: dict[Key | str, Change] = {}
+    before: dict[Key, Entry[Record] | None] = {}
     for change in changes:
         if isinstance(change, RecordCorrupt):
-            merged[change.error.subject] = change
+            newest[change.error.subject] = change
             continue
         key = change.key if isinstance(change, RecordRemoved) else change.entry.record.key
-        earlier = merged.pop(key, change)
-        before = None if earlier is None else earlier.previous
+        first = before.setdefault(key, change.previous)
+        newest.pop(key, None)  # so that a record takes the place of its newest change
         if isinstance(change, RecordPut):
-            merged[key] = RecordPut(change.entry, before)
-        else:
-            merged[key] = None if before is None else RecordRemoved(key, change.revision, before)
-    return [change for change in merged.values() if change is not None]
+            newest[key] = RecordPut(change.entry, first)
+        elif first is not None:
+            newest[key] = RecordRemoved(key, change.revision, first)
+    return list(newest.values())
 
 
 class LiveView:

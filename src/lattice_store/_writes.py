@@ -200,13 +200,15 @@ class Writer:
         return MisplacedRecordError(subject, ack.stream, self._format.stream)
 
 
-def checked_revision(expect: int | None, *, lowest: int) -> int | None:
+def checked_revision(expect: object, *, lowest: int) -> int | None:
     """Accept a revision to compare with.
 
     Raises:
         InvalidArgumentError: it is not a whole number of at least *lowest*.
     """
-    if expect is not None and (not isinstance(expect, int) or isinstance(expect, bool) or expect < lowest):
+    if expect is None:
+        return None
+    if not isinstance(expect, int) or isinstance(expect, bool) or expect < lowest:
         raise InvalidArgumentError(f"expect={expect!r} is not a revision: a whole number from {lowest} on")
     return expect
 
