@@ -104,7 +104,7 @@ def invalid(text: str) -> ApiError:
     return api_error(500, 10052, text)
 
 
-def check(config: StreamConfig, *, max_replicas: int) -> None:
+def check(config: StreamConfig) -> None:
     """Refuse a normalised configuration that the server would refuse.
 
     Raises:
@@ -118,6 +118,10 @@ def check(config: StreamConfig, *, max_replicas: int) -> None:
     if not config.no_ack:
         for subject in config.subjects:
             _check_reserved(subject)
+
+
+def check_replicas(config: StreamConfig, *, max_replicas: int) -> None:
+    """Refuse replicas on a lone server; an update asks only once it has found the stream."""
     if config.num_replicas > max_replicas:
         raise api_error(500, 10074, "replicas > 1 not supported in non-clustered mode")
 

@@ -64,7 +64,8 @@ class SimCore:
         if config.sealed:
             raise _config.invalid("stream configuration for create can not be sealed")
         config = _config.normalise(config)
-        _config.check(config, max_replicas=self._max_replicas)
+        _config.check(config)
+        _config.check_replicas(config, max_replicas=self._max_replicas)
         stream = self.streams.get(config.name)
         if stream is None:
             self._refuse_overlap(config)
@@ -81,8 +82,9 @@ class SimCore:
         """Replace a stream's configuration; see `Storage.update_stream`."""
         _config.refuse_unsimulated(config)
         config = _config.normalise(config)
-        _config.check(config, max_replicas=self._max_replicas)
+        _config.check(config)
         stream = self._stream(config.name, now_ns)
+        _config.check_replicas(config, max_replicas=self._max_replicas)
         _config.check_update(stream.config, config)
         self._refuse_overlap(config)
         stream.update(_config.seal(config) if config.sealed else config, self.now_ns)
