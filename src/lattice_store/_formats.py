@@ -61,6 +61,12 @@ def prefix_of(stream: str) -> str | None:
     return stream.removeprefix(STREAM_NAME_START) if stream.startswith(STREAM_NAME_START) else None
 
 
+def _is_prefix(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidPrefixError(f"lattice prefix {value!r} is not a text")
+    check_prefix(value)
+
+
 @attrs.frozen
 class StreamFormat:
     """The names and bytes of one lattice.
@@ -69,13 +75,7 @@ class StreamFormat:
         InvalidPrefixError: *prefix* is not a single token.
     """
 
-    prefix: str = attrs.field()
-
-    @prefix.validator
-    def _check_prefix(self, attribute: attrs.Attribute[str], value: object) -> None:
-        if not isinstance(value, str):
-            raise InvalidPrefixError(f"lattice prefix {value!r} is not a text")
-        check_prefix(value)
+    prefix: str = attrs.field(validator=_is_prefix)
 
     @property
     def stream(self) -> str:

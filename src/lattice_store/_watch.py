@@ -109,8 +109,7 @@ class Watch:
                 async for event in self._events(replay):
                     yield event
             except ReplayInterruptedError as error:
-                reset = Reset(error.reason)
-            yield reset
+                yield Reset(error.reason)
             replay = await self._reopened()
 
     async def _events(self, replay: Replay) -> AsyncIterator[Event]:

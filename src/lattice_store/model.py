@@ -263,16 +263,16 @@ class DeliverLastPerSubject:
     """The last message of every subject, in sequence order, then what follows."""
 
 
+def _is_sequence(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise InvalidArgumentError(f"{type(instance).__name__}({value}): sequences start at 1")
+
+
 @attrs.frozen
 class DeliverFromSequence:
     """From the first message at or after *sequence* on."""
 
-    sequence: int = attrs.field()
-
-    @sequence.validator
-    def _check(self, attribute: attrs.Attribute[int], value: int) -> None:
-        if value < 1:
-            raise InvalidArgumentError(f"DeliverFromSequence({value}): sequences start at 1")
+    sequence: int = attrs.field(validator=_is_sequence)
 
 
 @attrs.frozen
