@@ -1,5 +1,7 @@
 """A JetStream domain: everything works in it, and a wrong one is named."""
 
+import asyncio
+
 import pytest
 
 from lattice_store.errors import NoRespondersError
@@ -42,6 +44,7 @@ async def test_version_two_of_the_ack_subjects(fast):
             stored = [await storage.publish(f"s.{number}", b"x" * number) for number in range(3)]
             async with storage.replay("S") as replay:
                 messages = aiter(replay)
-                received = [await anext(messages) for _ in stored]
+                async with asyncio.timeout(10):
+                    received = [await anext(messages) for _ in stored]
             assert [(each.sequence, each.payload) for each in received] == [(1, b""), (2, b"x"), (3, b"xx")]
             assert received[2] == await storage.get_message("S", 3)

@@ -65,7 +65,9 @@ class NatsReplay(DerivedReplay):
         self._deliver = deliver
         self._clock = SystemClock()
         self._subscription: Subscription | None = None
+        self._creating: asyncio.Future[dict[str, Any]] | None = None
         self._consumer = ""
+        self._flow_answered = ""
         self._pending = 0
         self._caught_up = False
         self._heard = False
@@ -122,9 +124,9 @@ class NatsReplay(DerivedReplay):
         self._attention.set()
 
     def publish_denied(self, subject: str) -> None:
-        flow = self._ordered.flow_subject
-        if flow is not None and flow.lower() == subject:
-            self._fail(PermissionDeniedError(f"this user may not publish on {flow}, which flow control needs"))
+        if self._flow_answered.lower() == subject:
+            needed = f"this user may not publish on {self._flow_answered}, which flow control needs"
+            self._fail(PermissionDeniedError(needed))
 
     def _fail(self, error: Exception) -> None:
         """Tell the reader, once it has taken what had arrived before."""
@@ -183,7 +185,8 @@ class NatsReplay(DerivedReplay):
         verb = f"CONSUMER.CREATE.{self._name}.{self._consumer}"
         if "filter_subject" in config:
             verb += f".{config['filter_subject']}"
-        answer = await self._api.call(verb, {"stream_name": self._name, "config": config})
+        self._creating = asyncio.ensure_future(self._api.call(verb, {"stream_name": self._name, "config": config}))
+        answer = await asyncio.shield(self._creating)
         pending = answer["num_pending"]
         self._ordered.created(before=answer["delivered"]["stream_seq"], pending=pending)
         return int(pending)
@@ -210,14 +213,23 @@ class NatsReplay(DerivedReplay):
         return config
 
     async def _drop_consumer(self) -> None:
-        """Unsubscribe and delete, as far as that can be done now; what is left goes by itself."""
+        """Unsubscribe and delete, as far as that can be done now; what is left goes by itself.
+
+        A consumer still being created, because its replay was cancelled, is waited for: the server may handle the
+        deletion first.
+        """
         subscription, self._subscription = self._subscription, None
         if subscription is None:
             return
         with suppress(nats_errors.Error):
             await subscription.unsubscribe()
-        with suppress(LatticeStoreError):
-            await self._api.call(f"CONSUMER.DELETE.{self._name}.{self._consumer}", timeout_ns=_DELETE_TIMEOUT_NS)
+        creating, self._creating = self._creating, None
+        if creating is None:
+            return
+        with suppress(LatticeStoreError, TimeoutError):
+            async with asyncio.timeout(_DELETE_TIMEOUT_NS / 1e9):
+                await creating
+                await self._api.call(f"CONSUMER.DELETE.{self._name}.{self._consumer}")
 
     # -- watching over it -----------------------------------------------------------------------
 
@@ -246,8 +258,8 @@ class NatsReplay(DerivedReplay):
     async def _answer_flow_control(self) -> None:
         flow = self._ordered.flow_subject
         if flow is not None and self._ordered.buffered < self._limits.replay_buffer:
+            self._ordered.flow_subject, self._flow_answered = None, flow
             await self._connection.tell(flow)
-            self._ordered.flow_subject = None
 
     async def _recover(self) -> None:
         """Go on with a new consumer, trying until the stream can be reached."""
@@ -273,13 +285,14 @@ class NatsReplay(DerivedReplay):
         Raises:
             ReplayInterruptedError: it is not.
         """
+        seen = self._ordered.seen  # a newer message may overtake the answer
         try:
             now = await self._stream_info()
         except StreamNotFoundError:
             raise self._interrupted(ResetReason.STREAM_DELETED) from None
         if now.created_ns != self._info.created_ns:
             raise self._interrupted(ResetReason.STREAM_RECREATED)
-        if now.state.last_sequence < self._ordered.seen:
+        if now.state.last_sequence < seen:
             raise self._interrupted(ResetReason.STREAM_WENT_BACK)
 
     def _interrupted(self, reason: ResetReason) -> ReplayInterruptedError:
