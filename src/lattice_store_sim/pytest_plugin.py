@@ -8,9 +8,9 @@ coroutine tests and in others.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lattice_store import Lattice, Storage
     from lattice_store.nats import LocalServer
     from lattice_store_sim import SimServer
+
+T = TypeVar("T")
 
 _BACKENDS = ("sim", "nats")
 _SIMULATOR_ONLY = pytest.mark.skip(reason="uses lattice_sim, and a real server is not the simulator")
@@ -118,14 +120,16 @@ def lattice(lattice_storage: Storage) -> Lattice:
     from lattice_store import Lattice
 
     lattice = Lattice(lattice_storage)
-    _run_aside(lattice.ensure)
+    ensured = _run_aside(lattice.ensure())
+    if ensured.error is not None:
+        raise ensured.error
     return lattice
 
 
-def _run_aside(make: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Run a coroutine to its end in a thread of its own, where it disturbs no event loop of the test."""
+def _run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run *coroutine* to its end in a thread of its own, where it disturbs no event loop of the test."""
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as executor:
-        executor.submit(lambda: asyncio.run(make())).result()
+        return executor.submit(asyncio.run, coroutine).result()

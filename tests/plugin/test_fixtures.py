@@ -111,6 +111,32 @@ def test_the_server_ends_with_the_test(pytester: pytest.Pytester) -> None:
             os.kill(int((pytester.path / name).read_text()), 0)
 
 
+@pytest.mark.nats
+def test_the_storage_may_be_wrapped(pytester: pytest.Pytester) -> None:
+    write_suite(
+        pytester,
+        AUTO,
+        """
+        from lattice_store.testing import FaultyStorage, RecordingStorage, Refuse
+
+        @pytest.fixture
+        def lattice_storage(lattice_storage, request):
+            if request.node.originalname == "test_refused":
+                return FaultyStorage(lattice_storage, [Refuse("create_stream")])
+            return RecordingStorage(lattice_storage)
+
+        async def test_recorded(lattice, lattice_storage):
+            await lattice.rebuild()
+            assert [call.method for call in lattice_storage.calls][:3] == ["stream_info", "create_stream", "replay"]
+
+        async def test_refused(lattice): pass
+        """,
+    )
+    result = pytester.runpytest_subprocess("--lattice-backend=sim,nats")
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(["E * lattice_store.errors.StorageUnavailableError: *"])
+
+
 def test_a_missing_server_is_an_error_of_one_line(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATTICE_STORE_NATS_SERVER", "no-such-server")
     write_suite(pytester, AUTO, COROUTINES)
