@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import attrs
 import pytest
 
+from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import StorageType, StreamConfig
 from lattice_store.nats import LocalServer, connect
 from lattice_store.storage import Storage
@@ -43,6 +44,9 @@ SIMULATED: dict[str, Callable[[], Backend]] = {
 REAL = {"nats-memory": StorageType.MEMORY, "nats-file": StorageType.FILE}
 
 
+_QUICK = Limits(heartbeat_ns=SECOND_NS // 5)  # a deleted stream is noticed after two heartbeats
+
+
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[LocalServer]:
     """One real server for the whole run; without a nats-server this fails, for a skipped proof is none."""
@@ -58,7 +62,7 @@ async def backend(request: pytest.FixtureRequest, backend_name: str) -> AsyncIte
     url = request.getfixturevalue("nats_server").url
 
     async def make_storage() -> Storage:
-        return await connect(url)
+        return await connect(url, limits=_QUICK)
 
     keeper = await make_storage()  # a server can fail to create a file stream just after its last one was deleted
     await keeper.create_stream(StreamConfig(name="KEEPER"))

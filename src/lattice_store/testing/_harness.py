@@ -81,7 +81,8 @@ class raises(Generic[_E]):  # noqa: N801 - read as a statement: with raises(Stre
             raise AssertionError(f"expected {self._kind.__name__}, nothing was raised")
         if not isinstance(error, self._kind):
             if isinstance(error, LatticeStoreError):
-                raise AssertionError(f"expected {self._kind.__name__}, found {error!r}") from error
+                found = f"expected {self._kind.__name__}, found {error!r}"
+                raise AssertionError(found) from error  # noqa: TRY004 - a failed check, not a wrong argument
             return False
         self.error = error
         if self._answer:
