@@ -11,8 +11,9 @@ def main() -> int:
         from lattice_store.cli._app import run
         from lattice_store.cli._session import Session
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        print(f"lattice-store: {error.name} is missing: pip install 'lattice-store[cli]'", file=sys.stderr)
+        print(f"lattice-store: {missing} is missing: pip install 'lattice-store[cli]'", file=sys.stderr)
         return 2
     return run(sys.argv[1:], Session.of_process())

@@ -126,7 +126,7 @@ def _counts(view: LatticeView) -> dict[str, int]:
 
 def _shown(value: Any) -> str:
     plain = _plain(value)
-    return "no limit" if plain is None else str(plain)
+    return "none" if plain is None else str(plain)
 
 
 def _plain(value: Any) -> Any:

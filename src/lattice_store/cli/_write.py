@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -25,7 +26,7 @@ _TELLING_FIELDS: Final = {"sub": Kind.CLAIMS, "actor_id": Kind.LINK, "oci_url": 
 _WHITE_SPACE: Final = " \t\r\n"
 
 
-async def put(
+def put(
     record: str | None = None,
     /,
     *,
@@ -36,7 +37,7 @@ async def put(
     at: Connection = HERE,
     output: OutputForm = "table",
     session: SessionArgument,
-) -> None:
+) -> Coroutine[Any, Any, None]:
     """Store records, given as the JSON that hosts write; several one after another, as JSON lines.
 
     All are checked before the first is written.
@@ -46,7 +47,7 @@ async def put(
     record
         The JSON; without it and without --file, standard input is read.
     file
-        File with the JSON; - for standard input.
+        File with the JSON.
     kind
         What the records are; guessed from their fields if left out.
     expect
@@ -56,26 +57,34 @@ async def put(
     output
         Form of the output.
     """
+    # Read before there is an event loop, which would hold back Ctrl-C until the read is over.
     records = parse_records(_given_text(record, file, session), kind)
     if expect is not None and len(records) != 1:
         raise InvalidArgumentError(f"--expect speaks of one record; {len(records)} were given")
     format_ = StreamFormat(at.prefix)
     for each in records:
         format_.encode(each, format_.subject(each.key))
+    revision = ABSENT if expect == "absent" else expect
+    return _put_all(session, at, records, expect=revision, create=create, output=output)
+
+
+async def _put_all(
+    session: Session, at: Connection, records: list[Record], *, expect: int | None, create: bool, output: OutputForm
+) -> None:
     async with AsyncExitStack() as stack:
         _, lattice = await stack.enter_async_context(at.opened(session))
         if create and (refusal := (await lattice.ensure()).error) is not None:
             raise refusal
         if len(records) > 1:  # or else each link would be looked up by a replay of its own
             await stack.enter_async_context(lattice.attach())
-        for position, each in enumerate(records, start=1):
+        for position, record in enumerate(records, start=1):
             try:
-                revision = await lattice.put(each, expect=ABSENT if expect == "absent" else expect)
+                revision = await lattice.put(record, expect=expect)
             except LatticeStoreError:
                 if len(records) > 1:
                     session.warn(f"stopped at record {position} of {len(records)}; those before it are stored")
                 raise
-            _report(session, output, "put", each.key, revision)
+            _report(session, output, "put", record.key, revision)
 
 
 async def delete(
@@ -124,12 +133,9 @@ def _given_text(record: str | None, file: Path | None, session: Session) -> str:
         if file is not None:
             raise InvalidArgumentError("give the JSON as an argument or as --file, not both")
         return record
-    if file is None or str(file) == "-":
-        if file is None and session.stdin.isatty():
-            raise InvalidArgumentError("nothing to put: give the JSON as an argument, as --file, or on standard input")
-        raw = session.stdin.read()
-    else:
-        raw = file.read_bytes()
+    if file is None and session.stdin.isatty():
+        raise InvalidArgumentError("nothing to put: give the JSON as an argument, as --file, or on standard input")
+    raw = session.stdin.read() if file is None else file.read_bytes()
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
