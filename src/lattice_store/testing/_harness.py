@@ -42,7 +42,9 @@ class AdvancingClock(Protocol):
 
     def now_ns(self) -> int: ...
 
-    def advance(self, seconds: float) -> object: ...
+    def advance(self, seconds: float) -> object:
+        """Move on by *seconds*."""
+        ...
 
 
 def equal(actual: object, expected: object, what: str) -> None:
@@ -121,6 +123,7 @@ class Stream:
             await self.storage.publish(self.subject(rest), b"x")
 
     async def info(self) -> StreamInfo:
+        """Return the stream as it stands."""
         return await self.storage.stream_info(self.name)
 
     async def state(self) -> StreamState:
