@@ -307,7 +307,8 @@ class RevisionMismatchError(RecordError):
     actual: int
 
     def __str__(self) -> str:
-        return f"{self.key} is at revision {self.actual}, expected {self.expected}"
+        actual = f"at revision {self.actual}" if self.actual else "absent"
+        return f"{self.key} is {actual}, expected {self.expected or 'absent'}"
 
 
 @attrs.define(eq=False, slots=False)
