@@ -53,6 +53,9 @@ class SimServer:
         self._core = SimCore(max_replicas=max_replicas)
         self._replays: dict[str, list[SimReplay]] = {}
 
+    def __repr__(self) -> str:
+        return f"SimServer({', '.join(self._core.list_streams())})"
+
     def restart(self) -> None:
         """Stop and start: memory streams are gone, file streams stay, their message IDs are those still stored.
 
@@ -92,6 +95,9 @@ class SimStorage(ClosingStorage):
         self._replays: list[SimReplay] = []
         self._closed = False
         self._calls = 0
+
+    def __repr__(self) -> str:
+        return f"SimStorage({self.server!r})"
 
     async def _turn(self) -> int:
         """Begin a call: return the time it happens at.

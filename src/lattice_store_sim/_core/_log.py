@@ -63,10 +63,9 @@ class Log:
     def append(self, message: Message) -> None:
         """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
         subject, sequence = message.subject, message.sequence
-        if self._max_per_subject is not None:
+        if self._max_per_subject is not None and self.subjects.count(subject) >= self._max_per_subject:
             # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
-            while self.subjects.count(subject) >= self._max_per_subject:
-                self._drop(self.subjects.first(subject))
+            self._drop(self.subjects.first(subject))
         if not self.messages:
             self.first_sequence = sequence
         self.messages[sequence] = message

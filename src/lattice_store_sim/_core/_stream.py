@@ -34,7 +34,6 @@ class Stream:
         self.config = config
         self.captures = compile_filters(config.subjects)
         self._admission = _publish.Admission(config)
-        self._max_age_ns = config.max_age_ns or _NEVER
         self._due_ns = 0
 
     # -- time -----------------------------------------------------------------------------------
@@ -75,7 +74,8 @@ class Stream:
             if ack is not None:
                 return ack
         log.append(message)
-        self._due_ns = min(self._due_ns, now_ns + self._max_age_ns)
+        if self.config.max_age_ns is not None:
+            self._due_ns = min(self._due_ns, now_ns + self.config.max_age_ns)
         self.last_message_id = b""
         if control:
             self._follow_up(message, control)

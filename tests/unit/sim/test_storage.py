@@ -79,6 +79,7 @@ async def test_a_storage_has_its_own_server_unless_it_is_given_one():
     await first.create_stream(config())
     assert await second.list_streams() == ("S",)
     assert await apart.list_streams() == ()
+    assert repr(second) == "SimStorage(SimServer(S))"
     await first.aclose()
     assert await second.list_streams() == ("S",)
 
