@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from lattice_store.errors import (
     ExpectedStreamMismatchError,
@@ -117,7 +118,12 @@ async def check_expectations_must_all_hold(storage: Storage, streams: Streams) -
     stream = await streams.new()
     await storage.publish(stream.subject("a"), b"", message_id="one")
     await storage.publish(stream.subject("b"), b"", message_id="two")
-    right = {"stream": stream.name, "last_sequence": 2, "last_subject_sequence": 1, "last_message_id": "two"}
+    right: dict[str, Any] = {
+        "stream": stream.name,
+        "last_sequence": 2,
+        "last_subject_sequence": 1,
+        "last_message_id": "two",
+    }
     for name, wrong, error in (
         ("stream", "OTHER", ExpectedStreamMismatchError),
         ("last_sequence", 1, WrongLastSequenceError),
@@ -125,9 +131,9 @@ async def check_expectations_must_all_hold(storage: Storage, streams: Streams) -
         ("last_message_id", "one", WrongLastMessageIdError),
     ):
         with raises(error):
-            await _publish(stream, "a", Expect(**{**right, name: wrong}))  # type: ignore[arg-type]  # mixed table
+            await _publish(stream, "a", Expect(**{**right, name: wrong}))
     equal((await stream.state()).messages, 2, "messages after the refusals")
-    equal(await _publish(stream, "a", Expect(**right)), PubAck(stream.name, 3), "ack")  # type: ignore[arg-type]  # mixed table
+    equal(await _publish(stream, "a", Expect(**right)), PubAck(stream.name, 3), "ack")
 
 
 async def check_only_one_of_two_writers_wins(storage: Storage, streams: Streams) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from lattice_store.errors import (
     ApiError,
@@ -213,7 +214,12 @@ async def check_bad_publications_are_refused_before_sending(storage: Storage, st
         await storage.publish(subject, b"", message_id="a\r\nb")
     with raises(InvalidArgumentError):
         await storage.publish(subject, b"", headers={"Nats-Msg-Id": "a"}, message_id="b")
-    for bad_expect in ({"last_sequence": -1}, {"last_subject_sequence": -1}, {"last_subject_filter": "a"}):
+    bad_expectations: list[dict[str, Any]] = [
+        {"last_sequence": -1},
+        {"last_subject_sequence": -1},
+        {"last_subject_filter": "a"},
+    ]
+    for bad_expectation in bad_expectations:
         with raises(InvalidArgumentError):
-            Expect(**bad_expect)
+            Expect(**bad_expectation)
     equal(await stream.state(), StreamState(), "state")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -41,6 +41,42 @@ class Call:
         return f"{self.method}({self.arguments}) -> {self.answer}"
 
 
+def _named(**arguments: object) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+
+
+def _publication(publication: Publication) -> str:
+    expect = publication.expect and attrs.asdict(publication.expect, filter=lambda _, value: value is not None)
+    extras = _named(headers=[*publication.headers] or None, message_id=publication.message_id, expect=expect)
+    return f"{publication.subject}, <{len(publication.payload)} bytes>{', ' if extras else ''}{extras}"
+
+
+def _describe(value: object) -> str:
+    """Return *value* in a few words, without payloads and header values."""
+    match value:
+        case None:
+            return "done"
+        case PubAck():
+            return f"{value.sequence} in {value.stream}{', duplicate' if value.duplicate else ''}"
+        case Message():
+            return f"{value.sequence} on {value.subject}, <{len(value.payload)} bytes>"
+        case Publication():
+            return _publication(value)
+        case Batch():
+            end = ", caught up" if value.caught_up else ""
+            return f"{len(value.messages)} messages up to {value.sequence}, {value.pending} pending{end}"
+        case StreamConfig():
+            return f"{value.name} on {', '.join(value.subjects)}"
+        case StreamInfo():
+            return f"{value.config.name}: {value.state.messages} messages up to {value.state.last_sequence}"
+        case LatticeStoreError():
+            return f"{type(value).__name__}, {value.outcome.name}: {value}"
+        case BaseException():
+            return type(value).__name__
+        case _:
+            return str(value)
+
+
 class RecordingStorage(ClosingStorage):
     """Forwards every call to *inner* and keeps a readable trace of calls and answers.
 
@@ -64,13 +100,15 @@ class RecordingStorage(ClosingStorage):
     def __str__(self) -> str:
         return "\n".join(map(str, self.calls))
 
-    async def _record(self, method: str, arguments: str, answer: Awaitable[_T]) -> _T:
+    async def _record(
+        self, method: str, arguments: str, answer: Awaitable[_T], describe: Callable[[_T], str] = _describe
+    ) -> _T:
         try:
             result = await answer
         except BaseException as error:
             self.calls.append(Call(method, arguments, _describe(error)))
             raise
-        self.calls.append(Call(method, arguments, _describe(result)))
+        self.calls.append(Call(method, arguments, describe(result)))
         return result
 
     async def create_stream(self, config: StreamConfig) -> StreamInfo:
@@ -147,7 +185,8 @@ class RecordingStorage(ClosingStorage):
         arguments = ", ".join([stream, *subjects, str(deliver)])
         async with AsyncExitStack() as stack:
             entered = stack.enter_async_context(self._inner.replay(stream, subjects=subjects, deliver=deliver))
-            yield _RecordingReplay(await self._record("replay", arguments, entered), self.calls)
+            inner = await self._record("replay", arguments, entered, lambda replay: f"{replay.pending} pending")
+            yield _RecordingReplay(inner, self.calls)
 
     async def aclose(self) -> None:
         await self._record("aclose", "", self._inner.aclose())
@@ -167,41 +206,3 @@ class _RecordingReplay(ForwardingReplay):
         except LatticeStoreError as error:
             self._calls.append(Call("batch", self.stream.config.name, _describe(error)))
             raise
-
-
-def _named(**arguments: object) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
-
-
-def _publication(publication: Publication) -> str:
-    expect = publication.expect and attrs.asdict(publication.expect, filter=lambda _, value: value is not None)
-    extras = _named(headers=[*publication.headers] or None, message_id=publication.message_id, expect=expect)
-    return f"{publication.subject}, <{len(publication.payload)} bytes>{', ' if extras else ''}{extras}"
-
-
-def _describe(value: object) -> str:
-    """Return *value* in a few words, without payloads and header values."""
-    match value:
-        case None:
-            return "done"
-        case PubAck():
-            return f"{value.sequence} in {value.stream}{', duplicate' if value.duplicate else ''}"
-        case Message():
-            return f"{value.sequence} on {value.subject}, <{len(value.payload)} bytes>"
-        case Publication():
-            return _publication(value)
-        case Batch():
-            end = ", caught up" if value.caught_up else ""
-            return f"{len(value.messages)} messages up to {value.sequence}, {value.pending} pending{end}"
-        case StreamConfig():
-            return f"{value.name} on {', '.join(value.subjects)}"
-        case StreamInfo():
-            return f"{value.config.name}: {value.state.messages} messages up to {value.state.last_sequence}"
-        case LatticeStoreError():
-            return f"{type(value).__name__}: {value} ({value.outcome.name})"
-        case BaseException():
-            return type(value).__name__
-        case _ if hasattr(value, "pending"):
-            return f"{value.pending} pending"
-        case _:
-            return str(value)
