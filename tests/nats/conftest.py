@@ -3,9 +3,9 @@
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import nats
 import pytest
 
-import nats
 from lattice_store.limits import Limits
 from lattice_store.model import StorageType, StreamConfig
 from lattice_store.nats import LocalServer, NatsStorage, connect

@@ -4,9 +4,9 @@ import asyncio
 import socket
 import ssl
 
+import nats
 import pytest
 
-import nats
 from lattice_store.errors import (
     AuthenticationError,
     InvalidArgumentError,

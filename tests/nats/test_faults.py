@@ -8,9 +8,9 @@ import shutil
 import signal
 from contextlib import asynccontextmanager
 
+import nats
 import pytest
 
-import nats
 from lattice_store.errors import (
     ConnectionLostError,
     Outcome,

@@ -2,9 +2,9 @@
 
 import asyncio
 
+import nats
 import pytest
 
-import nats
 from lattice_store.errors import PermissionDeniedError, ReplayInterruptedError, StreamNotFoundError
 from lattice_store.limits import Limits
 from lattice_store.model import Publication, StorageType, StreamConfig

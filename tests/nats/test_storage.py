@@ -3,9 +3,9 @@
 import asyncio
 import json
 
+import nats
 import pytest
 
-import nats
 from lattice_store.errors import (
     ConnectionLostError,
     InvalidArgumentError,

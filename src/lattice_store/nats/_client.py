@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -21,7 +22,6 @@ from nats.aio.subscription import Subscription
 from lattice_store.errors import InvalidHeaderError
 from lattice_store.headers import Headers
 from lattice_store.nats._translate import ACK_PREFIX
-from nats import errors
 
 Sink = Callable[[str, str, bytes, bytes], None]
 """Takes subject, reply, payload and header block of what arrived. Must neither wait nor raise."""

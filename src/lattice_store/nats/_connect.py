@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from nats import errors as nats_errors
 from nats.aio.client import Client
 
 from lattice_store.errors import (
@@ -22,7 +23,6 @@ from lattice_store.limits import DEFAULT_LIMITS, Limits
 from lattice_store.nats._client import OwnClient, raw_path_fits
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._storage import NatsStorage
-from nats import errors as nats_errors
 
 _SCHEMES: Final = ("nats", "tls", "ws", "wss")
 _OPTIONS: Final = frozenset(inspect.signature(Client.connect).parameters) - {"self", "servers"}

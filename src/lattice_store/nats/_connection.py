@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
+from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
@@ -29,7 +30,6 @@ from lattice_store.errors import (
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import Limits
 from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, Sink, chain, publish, subscribe
-from nats import errors as nats_errors
 
 _log: Final = logging.getLogger("lattice_store.nats")
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
+from nats import errors as nats_errors
 from nats.aio.subscription import Subscription
 
 from lattice_store.clock import SystemClock
@@ -35,7 +36,6 @@ from lattice_store.nats._connection import Connection
 from lattice_store.nats._ordered import Ordered
 from lattice_store.nats._translate import deliver_to_wire, info_from_wire
 from lattice_store.storage import DerivedReplay
-from nats import errors as nats_errors
 
 _INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
 """After which the server removes a consumer whose client is gone without a word."""

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lattice_store.model import (
@@ -190,6 +190,7 @@ operations = st.lists(
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     before=st.text("abc", max_size=6),
     deliver=st.sampled_from(

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -294,6 +294,7 @@ def test_a_subject_whose_middle_is_always_removed_does_not_hoard_either():
 tokens = st.sampled_from(["a", "b", "*", ">", "a*"])
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.lists(st.lists(tokens, min_size=1, max_size=3).map(".".join), max_size=3),
     st.lists(st.sampled_from(["a", "b", "a*"]), min_size=1, max_size=3).map(".".join),
@@ -422,4 +423,5 @@ class LogAgainstList(RuleBasedStateMachine):
             assert state.num_deleted == (self.list.last - self.list.first + 1 - len(kept) if kept else 0)
 
 
-test_the_log_is_a_list_with_limits = LogAgainstList.TestCase
+test_the_log_is_a_list_with_limits = pytest.mark.slow(LogAgainstList.TestCase)
+test_the_log_is_a_list_with_limits.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)
