@@ -44,7 +44,8 @@ async def test_contract(check: Check) -> None:
 def test_prints_what_it_opened(storage: PerLoopStorage) -> None:
     assert repr(storage) == "PerLoopStorage()"
     asyncio.run(storage.list_streams())
-    assert repr(storage).startswith("PerLoopStorage(<lattice_store_sim.")
+    (opened,) = storage._by_loop.values()
+    assert repr(storage) == f"PerLoopStorage({opened.storage!r})"
 
 
 def test_a_loop_that_ends_closes_what_it_opened(storage: PerLoopStorage) -> None:
