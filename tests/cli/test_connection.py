@@ -171,6 +171,27 @@ def test_files_that_are_not_there(option: str, tmp_path: Path) -> None:
     assert result.complaint == f"{option} '{tmp_path / 'none'}': No such file or directory"
 
 
+def test_seeds_need_a_package_that_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "seed").write_text("S")
+    seen: list[dict[str, Any]] = []
+
+    @asynccontextmanager
+    async def opener(url: str, **options: Any):
+        seen.append(options)
+        async with SimStorage() as storage:
+            yield storage
+
+    for option, name in (("--creds", "user_credentials"), ("--nkey", "nkeys_seed")):
+        monkeypatch.setattr("lattice_store.cli._connection.find_spec", lambda package: None)
+        result = command("info", option, str(tmp_path / "seed"), opener=opener)
+        assert result.code == ExitCode.USAGE
+        assert result.complaint == f"{option} needs more of nats-py: pip install 'nats-py[nkeys]'"
+        monkeypatch.setattr("lattice_store.cli._connection.find_spec", lambda package: package)
+        command("info", option, str(tmp_path / "seed"), opener=opener)
+        assert seen.pop()[name] == str(tmp_path / "seed")
+    assert seen == []
+
+
 def test_certificates_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
     result = command("ls", "--tls-ca", str(tmp_path / "ca.pem"))
@@ -196,6 +217,8 @@ def test_trusted_certificates_reach_the_connection(tmp_path: Path) -> None:
 
 
 def test_secrets_are_no_part_of_a_repr() -> None:
-    shown = repr(Connection(access=Access(user="admin", password=PASSWORD, token=PASSWORD)))
+    shown = repr(
+        Connection(url=f"nats://admin:{PASSWORD}@host", access=Access(user="admin", password=PASSWORD, token=PASSWORD))
+    )
     assert PASSWORD not in shown
     assert "admin" in shown

@@ -83,7 +83,10 @@ def test_expectations(place: Place) -> None:
     assert place.command("put", echo, "--expect", "absent").code == 0
     late = place.command("put", echo, "--expect", "absent")
     assert (late.code, late.out) == (ExitCode.DATA, "")
-    assert late.complaint == f"OCI reference {ECHO['oci_url']} is at revision 1, expected 0; get it, then decide again"
+    assert (
+        late.complaint
+        == f"OCI reference {ECHO['oci_url']} is at revision 1, expected absent; get it, then decide again"
+    )
     assert place.command("put", echo, "--expect", "7").code == ExitCode.DATA
     assert place.command("put", echo, "--expect", "1").code == 0
     assert place.command("del", "oci", ECHO["oci_url"], "--expect", "1").code == ExitCode.DATA

