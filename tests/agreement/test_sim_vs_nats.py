@@ -6,11 +6,15 @@ what was reached, and fails if that is less than 95 % of the rows of `expected`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from lattice_store.model import PubAck
 from lattice_store.nats import LocalServer
+from lattice_store_sim import SimStorage
 from tests.agreement.conftest import BOUNDED, LONG
 from tests.agreement.expected import ROWS
 from tests.agreement.machine import Agreement
@@ -35,3 +39,18 @@ def test_simulator_agrees_with_the_server(nats_server: LocalServer, capsys: pyte
             print(tally.table(), *(f"  not reached: {rule} {answer}" for rule, answer in missed), sep="\n")  # noqa: T201 - as above
     if long:
         assert share >= 0.95, missed
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+def test_a_simulator_that_is_wrong_is_found_out(nats_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never a message ID remembered: the machine must meet one twice."""
+    publish = SimStorage.publish
+
+    async def forgetting(self: SimStorage, subject: str, payload: bytes, **options: Any) -> PubAck:
+        return await publish(self, subject, payload, **{**options, "message_id": None})
+
+    monkeypatch.setattr(SimStorage, "publish", forgetting)
+    Agreement.url, Agreement.tally = nats_server.url, Tally()
+    with pytest.raises(AssertionError, match="the simulator says"):
+        run_state_machine_as_test(Agreement, settings=settings(BOUNDED, database=None))
