@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import asynccontextmanager
 from typing import Final
 
+from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import (
-    InvalidArgumentError,
     LatticeStoreError,
     ResetReason,
     StorageClosedError,
@@ -30,7 +30,7 @@ from lattice_store.model import (
     publish_headers,
 )
 from lattice_store.storage import ClosingStorage
-from lattice_store.subjects import check_filter, check_stream_name, check_subject, overlap
+from lattice_store.subjects import check_filter, check_stream_name, check_subject
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
 
@@ -151,8 +151,7 @@ class SimStorage(ClosingStorage):
         core = self._core
         if core.bound_stream(subject) is None:
             check_subject(subject)
-        if not isinstance(payload, bytes):
-            raise InvalidArgumentError(f"a payload of type {type(payload).__name__}; bytes are needed")
+        check_payload(payload)
         block = publish_headers(headers, message_id, expect)
         if len(payload) + len(block.block) > _MAX_PAYLOAD:
             raise api_error(400, 10054, "message size exceeds maximum allowed")
@@ -166,7 +165,7 @@ class SimStorage(ClosingStorage):
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
     ) -> AsyncIterator[PubAck | LatticeStoreError]:
-        _at_least_one("window", window)
+        check_at_least_one("window", window)
         return self._publish_many(publications)
 
     async def _publish_many(
@@ -190,8 +189,7 @@ class SimStorage(ClosingStorage):
     # -- messages -------------------------------------------------------------------------------
 
     async def get_message(self, stream: str, sequence: int) -> Message:
-        check_stream_name(stream)
-        _at_least_one("sequence", sequence)
+        check_get(stream, sequence)
         return self._core.get_message(stream, sequence, now_ns=await self._turn())
 
     async def get_last_message(self, stream: str, subject: str) -> Message:
@@ -200,8 +198,7 @@ class SimStorage(ClosingStorage):
         return self._core.get_last_message(stream, subject, now_ns=await self._turn())
 
     async def delete_message(self, stream: str, sequence: int) -> None:
-        check_stream_name(stream)
-        _at_least_one("sequence", sequence)
+        check_get(stream, sequence)
         self._core.delete_message(stream, sequence, now_ns=await self._turn())
 
     async def purge(
@@ -212,15 +209,7 @@ class SimStorage(ClosingStorage):
         before_sequence: int | None = None,
         keep: int | None = None,
     ) -> int:
-        check_stream_name(stream)
-        if subject is not None:
-            check_filter(subject)
-        if before_sequence is not None:
-            _at_least_one("before_sequence", before_sequence)
-        if keep is not None:
-            _at_least_one("keep", keep)
-            if before_sequence is not None:
-                raise InvalidArgumentError(f"purge(before_sequence={before_sequence}, keep={keep}): give one of them")
+        check_purge(stream, subject, before_sequence, keep)
         now_ns = await self._turn()
         return self._core.purge(stream, filter_=subject, before_sequence=before_sequence, keep=keep, now_ns=now_ns)
 
@@ -230,8 +219,7 @@ class SimStorage(ClosingStorage):
     async def replay(
         self, stream: str, *, subjects: Sequence[str] = (), deliver: DeliverPolicy = DELIVER_ALL
     ) -> AsyncIterator[SimReplay]:
-        check_stream_name(stream)
-        _check_filters(subjects)
+        check_replay(stream, subjects)
         now_ns = await self._turn()
         info = self._core.stream_info(stream, now_ns=now_ns)
         replay = SimReplay(info, self._core.open_cursor(stream, subjects, deliver, now_ns=now_ns))
@@ -255,18 +243,3 @@ class SimStorage(ClosingStorage):
         self._closed = True
         for replay in self._replays:
             replay.close()
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise InvalidArgumentError(f"{name}={value}: at least 1 is needed")
-
-
-def _check_filters(subjects: Sequence[str]) -> None:
-    if isinstance(subjects, str):
-        raise InvalidArgumentError(f"subjects={subjects!r} is a string; give a list of subjects")
-    for position, subject in enumerate(subjects):
-        check_filter(subject)
-        for earlier in subjects[:position]:
-            if overlap(earlier, subject):
-                raise InvalidArgumentError(f"the filters {earlier!r} and {subject!r} overlap")

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from nats.aio.client import Client
 
+from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
 from lattice_store.clock import SystemClock
 from lattice_store.errors import (
     ApiError,
@@ -37,7 +38,7 @@ from lattice_store.nats._connection import Connection, Ticket
 from lattice_store.nats._replay import NatsReplay
 from lattice_store.nats._translate import ack_from_wire, config_to_wire, info_from_wire, message_from_wire
 from lattice_store.storage import ClosingStorage
-from lattice_store.subjects import check_filter, check_stream_name, check_subject, overlap
+from lattice_store.subjects import check_filter, check_stream_name, check_subject
 
 _LEAST_HEARTBEAT_NS: Final = SECOND_NS // 10  # nats-server refuses less (10083)
 
@@ -59,7 +60,7 @@ class NatsStorage(ClosingStorage):
         self._set_up(Connection(limits, client=client), domain, limits)
 
     @classmethod
-    def on(cls, connection: Connection, *, domain: str | None, limits: Limits) -> Self:
+    def _owning(cls, connection: Connection, *, domain: str | None, limits: Limits) -> Self:
         """Return a storage that owns *connection*."""
         storage = cls.__new__(cls)
         storage._set_up(connection, domain, limits)
@@ -123,7 +124,7 @@ class NatsStorage(ClosingStorage):
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
     ) -> AsyncIterator[PubAck | LatticeStoreError]:
-        _at_least_one("window", window)
+        check_at_least_one("window", window)
         return self._publish_many(publications, window)
 
     async def _publish_many(
@@ -170,8 +171,7 @@ class NatsStorage(ClosingStorage):
         expect: Expect | None,
     ) -> Ticket:
         check_subject(subject)
-        if not isinstance(payload, bytes):
-            raise InvalidArgumentError(f"a payload of type {type(payload).__name__}; bytes are needed")
+        check_payload(payload)
         block = publish_headers(headers, message_id, expect)
         if expect is not None and expect.last_subject_filter is not None:
             await self._require((2, 11), "Expect(last_subject_filter=…)")
@@ -201,20 +201,19 @@ class NatsStorage(ClosingStorage):
     # -- messages -------------------------------------------------------------------------------
 
     async def get_message(self, stream: str, sequence: int) -> Message:
-        _at_least_one("sequence", sequence)
+        check_get(stream, sequence)
         return await self._get(stream, {"seq": sequence})
 
     async def get_last_message(self, stream: str, subject: str) -> Message:
+        check_stream_name(stream)
         check_filter(subject)
         return await self._get(stream, {"last_by_subj": subject})
 
     async def _get(self, stream: str, which: Mapping[str, Any]) -> Message:
-        check_stream_name(stream)
         return message_from_wire((await self._api.call(f"STREAM.MSG.GET.{stream}", which))["message"])
 
     async def delete_message(self, stream: str, sequence: int) -> None:
-        check_stream_name(stream)
-        _at_least_one("sequence", sequence)
+        check_get(stream, sequence)
         await self._api.call(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence})
 
     async def purge(
@@ -225,19 +224,9 @@ class NatsStorage(ClosingStorage):
         before_sequence: int | None = None,
         keep: int | None = None,
     ) -> int:
-        check_stream_name(stream)
-        body: dict[str, Any] = {}
-        if subject is not None:
-            check_filter(subject)
-            body["filter"] = subject
-        if before_sequence is not None:
-            _at_least_one("before_sequence", before_sequence)
-            body["seq"] = before_sequence
-        if keep is not None:
-            _at_least_one("keep", keep)
-            if before_sequence is not None:
-                raise InvalidArgumentError(f"purge(before_sequence={before_sequence}, keep={keep}): give one of them")
-            body["keep"] = keep
+        check_purge(stream, subject, before_sequence, keep)
+        options = {"filter": subject, "seq": before_sequence, "keep": keep}
+        body = {name: value for name, value in options.items() if value is not None}
         if before_sequence == 1:
             await self._require((2, 14), "purge(before_sequence=1)")  # before, a server took 1 for "everything"
         return int((await self._api.call(f"STREAM.PURGE.{stream}", body))["purged"])
@@ -248,8 +237,7 @@ class NatsStorage(ClosingStorage):
     async def replay(
         self, stream: str, *, subjects: Sequence[str] = (), deliver: DeliverPolicy = DELIVER_ALL
     ) -> AsyncIterator[NatsReplay]:
-        check_stream_name(stream)
-        _check_filters(subjects)
+        check_replay(stream, subjects)
         if len(subjects) > 1:
             await self._require((2, 10), "a replay with several subjects")
         replay = NatsReplay(
@@ -270,18 +258,3 @@ class NatsStorage(ClosingStorage):
 
 _Sent = tuple[Ticket | LatticeStoreError, int]
 """A publication on its way, or what stopped it, and its deadline in monotonic nanoseconds."""
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise InvalidArgumentError(f"{name}={value}: at least 1 is needed")
-
-
-def _check_filters(subjects: Sequence[str]) -> None:
-    if isinstance(subjects, str):
-        raise InvalidArgumentError(f"subjects={subjects!r} is a string; give a list of subjects")
-    for position, subject in enumerate(subjects):
-        check_filter(subject)
-        for earlier in subjects[:position]:
-            if overlap(earlier, subject):
-                raise InvalidArgumentError(f"the filters {earlier!r} and {subject!r} overlap")

@@ -1,0 +1,71 @@
+"""What every backend checks before anything is sent, so that all refuse the same in the same words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lattice_store.errors import InvalidArgumentError
+from lattice_store.subjects import check_filter, check_stream_name, overlap
+
+
+def check_at_least_one(name: str, value: int) -> None:
+    """Accept a sequence, a count or a window.
+
+    Raises:
+        InvalidArgumentError: it is below 1.
+    """
+    if value < 1:
+        raise InvalidArgumentError(f"{name}={value}: at least 1 is needed")
+
+
+def check_payload(payload: object) -> None:
+    """Accept bytes.
+
+    Raises:
+        InvalidArgumentError: it is something else, such as a text.
+    """
+    if not isinstance(payload, bytes):
+        raise InvalidArgumentError(f"a payload of type {type(payload).__name__}; bytes are needed")
+
+
+def check_get(stream: str, sequence: int) -> None:
+    """Accept what names one message.
+
+    Raises:
+        InvalidArgumentError: the stream's name or the sequence cannot be.
+    """
+    check_stream_name(stream)
+    check_at_least_one("sequence", sequence)
+
+
+def check_purge(stream: str, subject: str | None, before_sequence: int | None, keep: int | None) -> None:
+    """Accept the arguments of ``purge``.
+
+    Raises:
+        InvalidArgumentError: one of them cannot be, or both *before_sequence* and *keep* are given.
+    """
+    check_stream_name(stream)
+    if subject is not None:
+        check_filter(subject)
+    if before_sequence is not None:
+        check_at_least_one("before_sequence", before_sequence)
+    if keep is not None:
+        check_at_least_one("keep", keep)
+        if before_sequence is not None:
+            raise InvalidArgumentError(f"purge(before_sequence={before_sequence}, keep={keep}): give one of them")
+
+
+def check_replay(stream: str, subjects: Sequence[str]) -> None:
+    """Accept the arguments of ``replay``.
+
+    Raises:
+        InvalidArgumentError: one of them cannot be, or two filters overlap.
+    """
+    check_stream_name(stream)
+    if isinstance(subjects, str):  # its letters would be the filters
+        raise InvalidArgumentError(f"subjects={subjects!r} is a string; give a list of subjects")
+    for position, subject in enumerate(subjects):
+        check_filter(subject)
+        for earlier in subjects[:position]:
+            if overlap(earlier, subject):
+                raise InvalidArgumentError(f"the filters {earlier!r} and {subject!r} overlap")
