@@ -57,10 +57,16 @@ class Result:
         return line.removeprefix("lattice-store: ")
 
 
-def command(*arguments: str, stdin: str | bytes = b"", opener: Opener = open_storage, terminal: bool = False) -> Result:
+def command(
+    *arguments: str,
+    stdin: str | bytes = b"",
+    opener: Opener = open_storage,
+    terminal: bool = False,
+    errors_to_terminal: bool = False,
+) -> Result:
     """Run the command; it sees pipes, or else terminals."""
-    stream = _Terminal if terminal else io.StringIO
-    out, err = stream(), stream()
+    out = _Terminal() if terminal else io.StringIO()
+    err = _Terminal() if terminal or errors_to_terminal else io.StringIO()
     given = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
     code = run(arguments, Session(given, out, err, opener))
     return Result(code, out.getvalue(), err.getvalue())
@@ -78,8 +84,8 @@ class Place:
     prefix: str
     opener: Opener
 
-    def command(self, *arguments: str, stdin: str | bytes = b"", terminal: bool = False) -> Result:
-        return command(*arguments, "--lattice", self.prefix, stdin=stdin, opener=self.opener, terminal=terminal)
+    def command(self, *arguments: str, **options: Any) -> Result:
+        return command(*arguments, "--lattice", self.prefix, opener=self.opener, **options)
 
     def do(self, work: Callable[[Storage, Lattice], Awaitable[T]]) -> T:
         async def working() -> T:

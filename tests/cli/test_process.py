@@ -86,6 +86,33 @@ def test_a_reader_that_goes_away(server: LocalServer) -> None:
         )
 
 
+def test_a_reader_that_goes_away_before_an_error_is_told() -> None:
+    records = json.dumps(ECHO) + json.dumps({**ECHO, "oci_url": "big", "more": "x" * 900_000})
+    script = f"""
+import os, sys
+from lattice_store import _lattice
+from lattice_store.errors import api_error
+async def put(self, record, *, expect=None):
+    if record.oci_url == "big":
+        raise api_error(400, 10054, "message size exceeds maximum allowed")
+    return 1
+_lattice.Lattice.put = put
+reading, writing = os.pipe()
+os.close(reading)
+os.dup2(writing, 1)
+{MAIN}"""
+    arguments = ("put", "--create", "--url", "sim://")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        input=records,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (ExitCode.BROKEN_PIPE, "")
+
+
 async def _fill_with_many(storage, lattice) -> None:
     """More than a pipe holds."""
     await lattice.ensure()
@@ -191,8 +218,11 @@ def test_a_progress_bar_appears_on_a_terminal_only(server: LocalServer, monkeypa
     place = real(server.url, "bar")
     place.fill()
     for verb in ("ls", "info", "dump"):
-        assert "reading" in place.command(verb, terminal=True).err
+        assert "reading" in place.command(verb, errors_to_terminal=True).err
         assert "reading" not in place.command(verb).err
+    # A dump prints while it reads: on one terminal, bar and lines would mix.
+    assert "reading" in place.command("ls", terminal=True).err
+    assert "reading" not in place.command("dump", terminal=True).err
 
 
 def test_a_session_of_this_process_uses_its_streams() -> None:

@@ -60,13 +60,20 @@ for _position, (_name, _verb) in enumerate(_VERBS.items()):
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command line; return its exit code. All that can go wrong ends as one line on ``session.stderr``."""
     try:
-        code = _run(arguments, session)
-        session.stdout.flush()
+        return _run_and_explain(arguments, session)
     except BrokenPipeError:
         _drop_output(session)
         return ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _run_and_explain(arguments: Sequence[str], session: Session) -> int:
+    try:
+        code = _run(arguments, session)
+        session.stdout.flush()
+    except BrokenPipeError:
+        raise  # an OSError, but no mistake of the command line: `run` ends in silence
     except CycloptsError as error:
         session.warn(f"{escaped(' '.join(str(error).split()))} See lattice-store --help")
         return ExitCode.USAGE

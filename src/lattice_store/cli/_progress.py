@@ -12,9 +12,9 @@ _WORTH_A_BAR: Final = 5_000  # messages; fewer are there before the eye is
 
 
 @contextmanager
-def progress_bar(session: Session, what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(session: Session, what: str, *, while_printing: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Yield a function to call with the messages read and those to come; it draws on stderr, if that is a terminal."""
-    if not session.stderr.isatty():
+    if not session.stderr.isatty() or (while_printing and session.stdout.isatty()):
         yield _ignore
         return
     from rich.console import Console

@@ -153,7 +153,7 @@ async def _last_messages(opened: Opened, session: Session) -> AsyncIterator[Mess
     ) as replay:
         if replay.caught_up:
             return
-        with progress_bar(session, "reading") as progress:
+        with progress_bar(session, "reading", while_printing=True) as progress:
             async for batch in replay.batches():
                 for message in batch.messages:
                     yield message
@@ -161,6 +161,7 @@ async def _last_messages(opened: Opened, session: Session) -> AsyncIterator[Mess
                 progress(done, batch.pending)
                 if batch.caught_up:
                     return
+    # Unreachable while `batches` keeps its contract to go on for ever; never let half a backup look whole.
     raise ReplayInterruptedError(stream, ResetReason.STREAM_DELETED, 0)
 
 
