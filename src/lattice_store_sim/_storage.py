@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
 from lattice_store.clock import Clock, SystemClock
@@ -40,7 +40,10 @@ _CALLS_BETWEEN_PAUSES: Final = 128
 """No call has to wait, yet a loop of calls must let other tasks run, and be cancellable, as with a real server."""
 
 
-class SimServer:
+ClockT = TypeVar("ClockT", bound=Clock)
+
+
+class SimServer(Generic[ClockT]):
     """A simulated server, in this process and without a socket. Several `SimStorage` may share it.
 
     Args:
@@ -48,8 +51,12 @@ class SimServer:
         max_replicas: how many replicas a stream may ask for. A lone server, the default, refuses more than 1.
     """
 
+    @overload
+    def __init__(self: SimServer[SystemClock], *, max_replicas: int = 1) -> None: ...
+    @overload
+    def __init__(self, *, clock: ClockT, max_replicas: int = 1) -> None: ...
     def __init__(self, *, clock: Clock | None = None, max_replicas: int = 1) -> None:
-        self.clock: Clock = SystemClock() if clock is None else clock
+        self.clock = cast("ClockT", SystemClock() if clock is None else clock)
         self._core = SimCore(max_replicas=max_replicas)
         self._replays: dict[str, list[SimReplay]] = {}
 
@@ -89,8 +96,9 @@ class SimStorage(ClosingStorage):
         server: the server to use, left as it is when the storage is closed; its own new one by default.
     """
 
-    def __init__(self, server: SimServer | None = None) -> None:
-        self.server = SimServer() if server is None else server
+    def __init__(self, server: SimServer[Any] | None = None) -> None:
+        self.server: SimServer[Any] = SimServer() if server is None else server
+        self._clock: Clock = self.server.clock
         self._core = self.server._core
         self._replays: list[SimReplay] = []
         self._closed = False
@@ -110,7 +118,7 @@ class SimStorage(ClosingStorage):
             await asyncio.sleep(0)
         if self._closed:
             raise StorageClosedError("the storage is closed")
-        return self.server.clock.now_ns()
+        return self._clock.now_ns()
 
     # -- streams --------------------------------------------------------------------------------
 

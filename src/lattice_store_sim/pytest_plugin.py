@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from lattice_store import Lattice, Storage
     from lattice_store.nats import LocalServer
-    from lattice_store_sim import SimServer
+    from lattice_store_sim import SimServer, VirtualClock
 
 T = TypeVar("T")
 
@@ -44,6 +44,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _chosen(config: pytest.Config) -> tuple[str, ...]:
+    return cast("tuple[str, ...]", config.getoption("lattice_backend"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lattice_backend" not in metafunc.fixturenames:
         return
@@ -53,7 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "lattice_backend",
         [
             pytest.param(backend, marks=_SIMULATOR_ONLY) if asks_for_simulator and backend != "sim" else backend
-            for backend in metafunc.config.getoption("lattice_backend")
+            for backend in _chosen(metafunc.config)
         ],
         indirect=True,
     )
@@ -64,7 +68,7 @@ def lattice_backend(request: pytest.FixtureRequest) -> str:
     """The backend under test, "sim" or "nats", as --lattice-backend says."""
     if hasattr(request, "param"):
         return str(request.param)
-    backend, *others = request.config.getoption("lattice_backend")
+    backend, *others = _chosen(request.config)
     if others:
         pytest.fail(
             "this test cannot be run once for each backend, because it does not name its lattice fixtures "
@@ -75,7 +79,7 @@ def lattice_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lattice_sim() -> SimServer:
+def lattice_sim() -> SimServer[VirtualClock]:
     """The simulated server of this test; its time moves by lattice_sim.clock.advance(seconds) only."""
     from lattice_store_sim import SimServer, VirtualClock
 

@@ -93,3 +93,8 @@ async def every_storage_is_a_context() -> None:
 async def a_backend_is_checked_like_this(make_storage: Callable[[], Awaitable[Storage]]) -> None:
     for check in CHECKS:
         await run_check(check, make_storage, storage_type=StorageType.MEMORY, clock=VirtualClock())
+
+
+def a_server_knows_its_clock() -> None:
+    SimServer(clock=VirtualClock()).clock.advance(1)
+    assert_type(SimServer(), SimServer[SystemClock])

@@ -30,7 +30,7 @@ _TIMEOUT_NS: Final = 10 * SECOND_NS
 
 def recorded(name: str) -> Any:
     """Return a record as a wasmCloud host wrote it; its source stands beside it in the file."""
-    sample = json.loads(files(__package__).joinpath("_demo_records.json").read_text())["records"][name]
+    sample = json.loads(files("lattice_store.cli").joinpath("_demo_records.json").read_text())["records"][name]
     record = decode(Kind(sample["kind"]), json.dumps(sample["value"]).encode())
     assert not isinstance(record, Deleted)
     return record
