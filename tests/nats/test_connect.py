@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from pathlib import Path
 
 import nats
 import pytest
@@ -149,6 +150,61 @@ async def test_a_plain_server_where_tls_was_asked_for(server, fast):
     for scheme, options in (("tls", {}), ("nats", {"tls": ssl.create_default_context()})):
         with pytest.raises(StorageUnavailableError, match="secure connection not available"):
             await connect(f"{scheme}://127.0.0.1:{server.port}", limits=fast, **options)
+
+
+@pytest.fixture(scope="module")
+def encrypted():
+    files = Path(__file__).parent / "tls"
+    with LocalServer(f"tls {{ cert_file: '{files}/cert.pem', key_file: '{files}/key.pem' }}") as running:
+        yield running
+
+
+async def test_tls_with_the_right_authority(encrypted, fast):
+    trusting = ssl.create_default_context(cafile=Path(__file__).parent / "tls" / "cert.pem")
+    async with await connect(f"tls://127.0.0.1:{encrypted.port}", tls=trusting, limits=fast) as storage:
+        assert await storage.list_streams() == ()
+        assert repr(storage) == f"NatsStorage(tls://127.0.0.1:{encrypted.port})"
+
+
+async def test_tls_with_an_unknown_authority(encrypted, fast):
+    with pytest.raises(StorageUnavailableError, match=r"no secure connection: CERTIFICATE_VERIFY_FAILED") as caught:
+        await connect(f"tls://127.0.0.1:{encrypted.port}", limits=fast)
+    assert not isinstance(caught.value, AuthenticationError)
+
+
+async def test_without_the_private_names_our_own_connection_works_by_the_public_ones(server, fast, fresh, monkeypatch):
+    monkeypatch.setattr("lattice_store.nats._connect.raw_path_fits", lambda: False)
+    config = fresh()
+    async with await connect(server.url, limits=fast) as storage:
+        assert type(storage._connection._client) is nats.NATS
+        await storage.create_stream(config)
+        await storage.publish(f"{config.name}.a", b"x", headers={"k": "v"})
+        async with storage.replay(config.name) as replay:
+            assert (await anext(aiter(replay))).headers == {"k": "v"}
+
+
+def test_a_nats_py_without_a_private_name_is_noticed():
+    class Bare:
+        """None of the names."""
+
+    assert not raw_path_fits(Bare)
+
+
+async def test_a_user_hears_the_errors_of_a_failing_connection(dead_port, fast):
+    heard = []
+
+    async def error_cb(error):
+        heard.append(error)
+
+    with pytest.raises(StorageUnavailableError):
+        await connect(f"nats://127.0.0.1:{dead_port}", limits=fast, error_cb=error_cb)
+    assert isinstance(heard[0], OSError)
+
+
+@pytest.mark.parametrize(("version", "expected"), [("2.11.3", (2, 11)), ("2.14.0-RC.1", (2, 14)), ("custom", (0, 0))])
+async def test_the_version_a_server_names(storage, version, expected):
+    storage._connection._client._current_server.server_version = version
+    assert storage._connection.server_version == expected
 
 
 async def test_a_server_that_answers_no_more_when_the_inbox_is_set_up(server, fast, monkeypatch):

@@ -47,7 +47,7 @@ async def publish_when_possible(storage, subject):
     for _ in range(1000):
         try:
             return await storage.publish(subject, b"")
-        except (StorageUnavailableError, ConnectionLostError):
+        except (StorageUnavailableError, StorageTimeoutError, ConnectionLostError):
             await asyncio.sleep(0.01)
     raise AssertionError("no connection within 10 s")
 
@@ -96,6 +96,7 @@ async def test_a_memory_stream_that_a_host_makes_again_is_another_stream(own_ser
     await local.create_stream(MEMORY)
     async with local.replay("S") as replay:
         await local.publish("s.a", b"")
+        assert await take(aiter(replay), 1) == [1]
         own_server.kill()
         own_server.restart()
         async with await connect(own_server.url, limits=fast) as host:
@@ -168,6 +169,35 @@ async def test_a_deleted_consumer_is_replaced_within_three_heartbeats(either, se
     assert (await storage.stream_info(config.name)).state.consumer_count == 0
 
 
+async def test_a_client_that_nats_py_closed_for_good_is_replaced_under_a_replay(storage, fresh):
+    config = fresh()
+    await storage.create_stream(config)
+    async with storage.replay(config.name) as replay:
+        await storage._connection._client.close()
+        await storage.publish(f"{config.name}.a", b"")
+        assert await take(aiter(replay), 1) == [1]
+
+
+async def test_a_program_too_busy_to_listen_keeps_its_consumer(storage, server, fresh):
+    config = fresh()
+    await storage.create_stream(config)
+    client = await nats.connect(server.url)
+    async with storage.replay(config.name) as replay:
+        (before,) = await client.jetstream().consumers_info(config.name)
+        subject = replay._subscription.subject
+        check = replay._check_identity
+
+        async def check_while_a_heartbeat_arrives():
+            await check()
+            block = b"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 0\r\nNats-Last-Stream: 0\r\n\r\n"
+            replay._take_frame(subject, "", b"", block)
+
+        replay._check_identity = check_while_a_heartbeat_arrives
+        await replay._recover()
+        assert [each.name for each in await client.jetstream().consumers_info(config.name)] == [before.name]
+    await client.close()
+
+
 async def test_a_half_open_link(own_server, fast):
     limits = Limits(heartbeat_ns=fast.heartbeat_ns, request_timeout_ns=300_000_000, retry_min_ns=fast.retry_min_ns)
     async with await connect(own_server.url, limits=limits) as storage:
@@ -177,6 +207,7 @@ async def test_a_half_open_link(own_server, fast):
             messages = aiter(replay)
             assert await take(messages, 1) == [1]
             os.kill(own_server.pid, signal.SIGSTOP)
+            await asyncio.to_thread(os.waitpid, own_server.pid, os.WUNTRACED)
             try:
                 with pytest.raises(StorageTimeoutError) as caught:
                     await storage.publish("s.a", b"")

@@ -2,9 +2,20 @@
 
 import asyncio
 
+import nats
 import pytest
 
-from lattice_store.errors import StorageClosedError, StreamNotFoundError
+from lattice_store.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    NotSupportedError,
+    PermissionDeniedError,
+    StorageClosedError,
+    StorageTimeoutError,
+    StorageUnavailableError,
+    StreamNotFoundError,
+    api_error,
+)
 from lattice_store.limits import Limits
 from lattice_store.model import (
     DELIVER_LAST_PER_SUBJECT,
@@ -16,6 +27,7 @@ from lattice_store.model import (
     Publication,
 )
 from lattice_store.nats import connect
+from lattice_store.nats._replay import _may_pass
 
 pytestmark = pytest.mark.nats
 
@@ -219,3 +231,44 @@ async def test_a_consumer_that_cannot_be_made_leaves_nothing(storage, fresh):
                 raise AssertionError("entered")
     assert (await storage.stream_info(config.name)).state.consumer_count == 0
     assert storage._connection.listeners == set()
+
+
+async def test_a_frame_that_cannot_be_read_reaches_the_reader_and_not_the_connection(storage, fresh):
+    config = fresh()
+    await storage.create_stream(config)
+    async with storage.replay(config.name) as replay:
+        replay._take_frame("s", "$JS.ACK.S.c", b"", b"")
+        with pytest.raises(NotSupportedError, match="has 4 tokens"):
+            await anext(replay.batches())
+    assert (await storage.stream_info(config.name)).state.consumer_count == 0
+
+
+async def test_a_subject_of_any_bytes_is_read(storage, server, fresh):
+    config = fresh()
+    await storage.create_stream(config)
+    client = await nats.connect(server.url)
+    subject = f"{config.name}.".encode() + b"\xff"
+    await client._send_command(b"PUB " + subject + b" 1\r\nx\r\n")
+    await client.flush()
+    async with storage.replay(config.name) as replay:
+        message = await anext(aiter(replay))
+    assert message.subject.encode("utf-8", "surrogateescape") == subject
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (StorageUnavailableError("away"), True),
+        (AuthenticationError("not now"), True),
+        (StorageTimeoutError("slow"), True),
+        (ConnectionLostError("cut"), True),
+        (api_error(503, 10008, "JetStream system temporarily unavailable"), True),
+        (api_error(400, 10026, "maximum consumers limit reached"), True),
+        (api_error(400, 10131, "consumer create request did not match filtered subject"), False),
+        (PermissionDeniedError("no"), False),
+        (StorageClosedError("closed"), False),
+    ],
+)
+def test_which_errors_a_replay_waits_out(error, passes):
+    assert _may_pass(error) is passes

@@ -242,7 +242,7 @@ async def test_no_ack_means_no_answer(storage, fresh):
     assert caught.value.outcome is Outcome.UNKNOWN
 
 
-async def test_an_answer_that_is_none_is_unknown(storage, server):
+async def test_an_answer_that_is_none_is_unknown(storage, server, fast):
     client = await nats.connect(server.url)
 
     async def respond(message):
@@ -250,8 +250,13 @@ async def test_an_answer_that_is_none_is_unknown(storage, server):
 
     await client.subscribe("not.jetstream", cb=respond)
     await client.flush()
+    await client.subscribe("$JS.impostor.API.>", cb=respond)
+    await client.flush()
     with pytest.raises(StorageTimeoutError, match="something else than JetStream"):
         await storage.publish("not.jetstream", b"")
+    async with await connect(server.url, domain="impostor", limits=fast) as deceived:
+        with pytest.raises(StorageTimeoutError, match="something else than JetStream"):
+            await deceived.stream_info("S")
     await client.close()
 
 

@@ -54,7 +54,8 @@ class OwnClient(Client):
         if sink is None:
             await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]  # None is what nats-py's parser passes
         elif sid in self._subs:
-            sink(subject.decode(), reply.decode(), data, headers or b"")
+            # A foreign publisher may use any bytes; an exception here would end the reading task for good.
+            sink(subject.decode("utf-8", "surrogateescape"), reply.decode("utf-8", "replace"), data, headers or b"")
 
     def _connect_command(self) -> bytes:
         """Refuse to send credentials in the clear: nats-py takes ``tls://`` for a wish that a server may decline."""

@@ -69,7 +69,7 @@ async def connect(
         return await _dial(urls, limits, nats_options)
 
     connection = Connection(limits, dial=dial)
-    storage = NatsStorage.on(connection, domain=domain, limits=limits)
+    storage = NatsStorage._owning(connection, domain=domain, limits=limits)
     try:
         await connection.client()
     except BaseException:

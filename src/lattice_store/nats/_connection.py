@@ -155,6 +155,7 @@ class Connection:
             self._inbox_subscription = await subscribe(client, f"{self._inbox}.*", self._answered)
             async with asyncio.timeout(self._limits.request_timeout_ns / 1e9):
                 await client.flush()
+                await client.flush()  # nats-py's first PING may overtake the SUB, which waits to be written
         except (nats_errors.Error, TimeoutError, OSError) as error:
             raise StorageUnavailableError(f"the server does not answer: {error}") from error
         if self._inbox_denied:

@@ -33,7 +33,8 @@ class Ordered:
         self._messages: list[Message] = []
         self._consumer_sequence = 0
         self._moved = False
-        self.sequence = 0
+        # Servers before 2.11 begin a consumer beyond the stream's end with the next message instead.
+        self.sequence = deliver.sequence - 1 if isinstance(deliver, DeliverFromSequence) else 0
         self.delivered = 0
         """Highest stream sequence received as a message."""
         self.pending = 0

@@ -21,6 +21,7 @@ from lattice_store.errors import (
     ApiError,
     ConnectionLostError,
     LatticeStoreError,
+    NotSupportedError,
     PermissionDeniedError,
     ReplayInterruptedError,
     ResetReason,
@@ -113,7 +114,7 @@ class NatsReplay(DerivedReplay):
         try:
             ordered.receive(subject, reply, payload, block)
         except ValueError as error:
-            self._fail(error)
+            self._fail(NotSupportedError(f"a frame of {self._name} that this library cannot read: {error}"))
         if ordered.broken or ordered.flow_subject is not None:
             self._attention.set()
         if not self._news.is_set():
@@ -265,12 +266,14 @@ class NatsReplay(DerivedReplay):
         """Go on with a new consumer, trying until the stream can be reached."""
         pause_ns = self._limits.retry_min_ns
         while True:
-            self._relink = False
+            lost = self._ordered.broken or self._relink
+            self._relink = self._heard = False
             try:
                 await self._check_identity()
-                await self._drop_consumer()
-                await self._create_consumer(self._ordered.resume())
-                await self._check_identity()
+                if lost or not self._heard:  # else it was this program that was too busy to listen
+                    await self._drop_consumer()
+                    await self._create_consumer(self._ordered.resume())
+                    await self._check_identity()
             except LatticeStoreError as error:
                 if not _may_pass(error):
                     raise
