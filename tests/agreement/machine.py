@@ -226,6 +226,8 @@ class Agreement(RuleBasedStateMachine):
     @rule(slot=draw.slots, rests=draw.replay_filters, deliver=draw.policies, sequence=draw.sequences)
     def replay(self, slot: int, rests: tuple[str, ...], deliver: Any, sequence: int) -> None:
         name, subjects = self.name(slot), tuple(self.filter(slot, rest) for rest in rests)
+        if deliver == "from time":
+            subjects = subjects[:1]
 
         async def ask(storage: Storage) -> Any:
             policy = deliver

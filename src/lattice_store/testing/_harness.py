@@ -180,6 +180,11 @@ class Streams:
         await self._storage.create_stream(config)
         return Stream(self._storage, config, config.name.removeprefix("CHECK_"))
 
+    def tick(self) -> None:
+        """Let the next message be stored at a later time than the last one."""
+        if self._clock is not None:
+            self._clock.advance(0.001)
+
     async def eventually(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Let time pass until *condition* holds, at most five seconds."""
         for _ in range(_POLLS):
