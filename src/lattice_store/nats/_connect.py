@@ -142,33 +142,40 @@ async def _dial(urls: Sequence[str], limits: Limits, options: dict[str, Any]) ->
     try:
         await asyncio.wait({connecting, failing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done():
-            connecting.result()
+            await connecting
             return client
-        raise _failure(urls, attempts.errors, seconds)
-    except (nats_errors.Error, OSError, ValueError) as error:
-        raise _failure(urls, [error], seconds) from error
+    except BaseException as error:
+        await _abandon(client, connecting, limits)
+        if isinstance(error, nats_errors.InvalidCallbackTypeError):
+            raise InvalidArgumentError(str(error)) from error
+        if isinstance(error, nats_errors.Error | OSError | ImportError):
+            raise _failure(urls, [error]) from error
+        raise
     finally:
         failing.cancel()
-        if not client.is_connected:
-            await _abandon(client, connecting)
+    await _abandon(client, connecting, limits)
+    raise _failure(urls, attempts.errors)
 
 
-async def _abandon(client: Client, connecting: asyncio.Future[None]) -> None:
+async def _abandon(client: Client, connecting: asyncio.Future[None], limits: Limits) -> None:
     connecting.cancel()
-    with suppress(asyncio.CancelledError, Exception):  # whatever it still says, the attempt is over
-        await connecting
-    with suppress(nats_errors.Error, OSError):
-        await client.close()
+    await asyncio.wait({connecting})
+    if not connecting.cancelled():
+        connecting.exception()  # known already, and otherwise reported as never retrieved
+    with suppress(nats_errors.Error, OSError, TimeoutError, AssertionError):  # nats-py's word for "never began"
+        async with asyncio.timeout(limits.close_timeout_ns / 1e9):
+            await client.close()
 
 
-def _failure(urls: Sequence[str], errors: Sequence[Exception], seconds: float) -> StorageUnavailableError:
+def _failure(urls: Sequence[str], errors: Sequence[Exception]) -> StorageUnavailableError:
     where = ", ".join(url.rpartition("@")[2].rpartition("//")[2] for url in urls)
     for error in errors:
-        text = str(error).lower()
-        if isinstance(error, nats_errors.AuthorizationError) or any(refusal in text for refusal in _AUTH_REFUSALS):
+        if any(refusal in str(error).lower() for refusal in _AUTH_REFUSALS):
             return AuthenticationError(f"{where}: the server refused the credentials")
     for error in errors:
         if isinstance(error, ssl.SSLError):
-            return StorageUnavailableError(f"{where}: no secure connection: {error.reason or error}")
-    reason = str(errors[-1]) or type(errors[-1]).__name__ if errors else f"no answer within {seconds:g} s"
-    return StorageUnavailableError(f"{where}: {reason}")
+            return StorageUnavailableError(f"{where}: no secure connection: {error}")
+    if not errors:
+        return StorageUnavailableError(f"{where}: no answer in time")
+    last = errors[-1]
+    return StorageUnavailableError(f"{where}: {str(last) or type(last).__name__}")
