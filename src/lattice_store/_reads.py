@@ -76,7 +76,7 @@ class Reader:
                 view.advance(replay.stream.state.last_sequence)
                 return view
             async for batch in replay.batches():
-                view.apply_batch(batch)
+                view.absorb(batch)
                 done += len(batch.messages)
                 if progress is not None:
                     progress(done, batch.pending)

@@ -278,7 +278,7 @@ class Deleted:
 # of the offending field and the types, never the value.
 
 
-class _ClaimsJson(msgspec.Struct):
+class _ClaimsJson(msgspec.Struct, gc=False):
     sub: str
     iss: str | None = None
     name: str | None = None
@@ -290,7 +290,7 @@ class _ClaimsJson(msgspec.Struct):
     deleted: bool = False
 
 
-class _LinkJson(msgspec.Struct):
+class _LinkJson(msgspec.Struct, gc=False):
     actor_id: str
     contract_id: str
     link_name: str
@@ -299,7 +299,7 @@ class _LinkJson(msgspec.Struct):
     deleted: bool = False
 
 
-class _OciReferenceJson(msgspec.Struct):
+class _OciReferenceJson(msgspec.Struct, gc=False):
     oci_url: str
     public_key: str = ""
     deleted: bool = False

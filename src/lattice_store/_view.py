@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
 import attrs
+import msgspec
 
 from lattice_store._formats import StreamFormat
 from lattice_store._records import (
@@ -38,8 +39,10 @@ R_co = TypeVar("R_co", bound=Record, covariant=True)
 _SHORTEST_ALIAS: Final = 2  # hosts ignore shorter ones (wasmcloud-otp host_core/claims/manager.ex)
 
 
-@attrs.frozen
-class Entry(Generic[R_co]):
+# What is made once for every record of a rebuild is a msgspec struct, the rest attrs: docs/adr/0004-message-type.md.
+
+
+class Entry(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
     """A record as it lies in the lattice."""
 
     record: R_co
@@ -49,16 +52,14 @@ class Entry(Generic[R_co]):
     """Every subject that holds a value of it, newest first; more than one only for links."""
 
 
-@attrs.frozen
-class RecordPut:
+class RecordPut(msgspec.Struct, frozen=True, gc=False):
     """A record is new, or has another value."""
 
     entry: Entry[Record]
     previous: Entry[Record] | None = None
 
 
-@attrs.frozen
-class RecordRemoved:
+class RecordRemoved(msgspec.Struct, frozen=True, gc=False):
     """A record is no more. ``revision`` is the message that said so; 0 if a reset made it vanish."""
 
     key: Key
@@ -93,12 +94,12 @@ class AliasConflict:
     others: tuple[ClaimsKey, ...]
 
 
-@attrs.frozen
-class Version:
-    """What one subject says about a key: a record, or ``None`` if it is marked deleted there."""
+class Version(msgspec.Struct, frozen=True, gc=False):
+    """What one subject says: a record of *key*, or ``None`` if it is marked deleted there; no key if it is corrupt."""
 
     subject: str
     revision: int
+    key: Key | None
     record: Record | None
 
 
@@ -111,9 +112,8 @@ class LatticeView:
     def __init__(self, format_: StreamFormat) -> None:
         self._format = format_
         self._revision = 0
-        self._sequences: dict[str, int] = {}
-        self._key_of: dict[str, Key] = {}
-        self._versions: dict[Key, dict[str, Version]] = {}
+        self._held: dict[str, Version] = {}
+        self._subjects: dict[Key, tuple[str, ...]] = {}
         self._claims: dict[ClaimsKey, Entry[Claims]] = {}
         self._links: dict[LinkKey, Entry[LinkDefinition]] = {}
         self._oci_references: dict[OciReferenceKey, Entry[OciReference]] = {}
@@ -186,14 +186,18 @@ class LatticeView:
 
     def versions(self, key: Key) -> tuple[Version, ...]:
         """Return what every subject that speaks of *key* says, newest first. The first decides."""
-        held = self._versions.get(key)
-        return tuple(sorted(held.values(), key=lambda version: -version.revision)) if held else ()
+        held = [self._held[subject] for subject in self._subjects.get(key, ())]
+        return tuple(sorted(held, key=lambda version: -version.revision))
+
+    def absorb(self, batch: Batch) -> None:
+        """Fold the messages of *batch* in and move the view's revision, for readers who do not ask what changed."""
+        for message in batch.messages:
+            self.apply(message)
+        self.advance(batch.sequence)
 
     def apply_batch(self, batch: Batch) -> list[Change]:
         """Fold the messages of *batch* in and move the view's revision; return what changed."""
-        changes: list[Change] = []
-        for message in batch.messages:
-            changes.extend(self.apply(message))
+        changes = [change for message in batch.messages for change in self.apply(message)]
         self.advance(batch.sequence)
         return changes
 
@@ -204,30 +208,44 @@ class LatticeView:
     def apply(self, message: Message) -> list[Change]:
         """Fold one message in; return what changed. A message not newer than the subject's last changes nothing."""
         subject, revision = message.subject, message.sequence
-        if revision <= self._sequences.get(subject, 0):
+        former = self._held.get(subject)
+        if former is not None and revision <= former.revision:
             return []
-        self._sequences[subject] = revision
         self.advance(revision)
-        self._corrupt.pop(subject, None)
-        former_key = self._key_of.pop(subject, None)
-        changes: list[Change] = []
+        version = self._held[subject] = self._read(message)
+        if former is None and version.record is not None and version.key not in self._subjects:
+            return self._add(version.record, revision, subject)
+        return self._replace(former, version, message)
+
+    def _read(self, message: Message) -> Version:
         try:
-            value = self._format.decode(subject, message.payload)
+            value = self._format.decode(message.subject, message.payload)
         except InvalidRecordError as error:
-            corrupt = CorruptRecordError(subject, revision, str(error))
-            self._corrupt[subject] = CorruptRecord(corrupt, message)
-            changes.append(RecordCorrupt(corrupt))
-            key = None
-        else:
-            key = value.key
-            self._key_of[subject] = key
-            version = Version(subject, revision, None if isinstance(value, Deleted) else value)
-            self._versions.setdefault(key, {})[subject] = version
-        if former_key is not None and former_key != key:
-            del self._versions[former_key][subject]
-            changes += self._refold(former_key, revision)
-        if key is not None:
-            changes += self._refold(key, revision)
+            corrupt = CorruptRecordError(message.subject, message.sequence, str(error))
+            self._corrupt[message.subject] = CorruptRecord(corrupt, message)
+            return Version(message.subject, message.sequence, None, None)
+        return Version(message.subject, message.sequence, value.key, None if isinstance(value, Deleted) else value)
+
+    def _add(self, record: Record, revision: int, subject: str) -> list[Change]:
+        """Take in a record of a key that no other subject speaks of: almost every message of a rebuild."""
+        key = record.key
+        subjects = self._subjects[key] = (subject,)
+        entry = self._entries(key)[key] = Entry(record, revision, subjects)
+        if isinstance(record, Claims):
+            self._index_alias(None, entry)
+        return [RecordPut(entry)]
+
+    def _replace(self, former: Version | None, version: Version, message: Message) -> list[Change]:
+        changes: list[Change] = []
+        if version.key is None:
+            changes.append(RecordCorrupt(self._corrupt[version.subject].error))
+        elif former is not None and former.key is None:
+            del self._corrupt[version.subject]
+        for key in dict.fromkeys((former.key if former else None, version.key)):
+            if key is not None:
+                others = tuple(subject for subject in self._subjects.get(key, ()) if subject != version.subject)
+                self._subjects[key] = (*others, version.subject) if key == version.key else others
+                changes += self._refold(key, message.sequence)
         return changes
 
     def changes_to(self, other: LatticeView) -> Iterator[Change]:
@@ -255,12 +273,12 @@ class LatticeView:
         raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
 
     def _refold(self, key: Key, revision: int) -> list[Change]:
-        """Bring the entry of *key* in line with the versions its subjects hold; rule 2."""
+        """Bring the entry of *key* in line with what its subjects say; rule 2."""
         entries = self._entries(key)
         previous = entries.get(key)
         versions = self.versions(key)
         if not versions:
-            del self._versions[key]
+            del self._subjects[key]
         record = versions[0].record if versions else None
         if record is None:
             if previous is None:
@@ -269,8 +287,7 @@ class LatticeView:
             self._index_alias(previous.record, None)
             return [RecordRemoved(key, revision, previous)]
         holders = tuple(version.subject for version in versions if version.record is not None)
-        entry = Entry(record, versions[0].revision, holders)
-        entries[key] = entry
+        entry = entries[key] = Entry(record, versions[0].revision, holders)
         self._index_alias(previous.record if previous else None, entry)
         if previous is not None and previous.revision == entry.revision:
             return []

@@ -118,7 +118,7 @@ class Watch:
         fresh.advance(replay.stream.state.last_sequence if replay.caught_up else 0)
         if not replay.caught_up:
             async for batch in batches:
-                fresh.apply_batch(batch)
+                fresh.absorb(batch)
                 if batch.caught_up:
                     break
         former, self._view = self._view, fresh
