@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from lattice_store._formats import StreamFormat
 from lattice_store._reads import Reader
@@ -46,7 +46,7 @@ class Writer:
         if expect is not None:
             return await self._put_expecting(record, expect)
         if isinstance(record, Claims):
-            stored = await self._stored(record)
+            stored = await self._stored(record.key)
             if stored is not None and self._format.encode(stored.record, subject) == payload:
                 return stored.revision
         elif isinstance(record, LinkDefinition):
@@ -164,9 +164,9 @@ class Writer:
         _check_revision(key, ABSENT, view.versions(key))
         return message.sequence
 
-    async def _stored(self, claims: Claims) -> Entry[Claims] | None:
+    async def _stored(self, key: Key) -> Entry[Any] | None:
         try:
-            return await self._reader.find_stored(claims.key)
+            return await self._reader.find_stored(key)
         except CorruptRecordError:  # to be replaced
             return None
 
@@ -184,7 +184,8 @@ class Writer:
         try:
             return await self._publish(subject, payload, Expect(last_subject_sequence=sequence))
         except WrongLastSequenceError as error:
-            raise RevisionMismatchError(str(key), expect, error.actual or 0) from error
+            stored = await self._stored(key)  # the server names the last message, which may be a deletion mark
+            raise RevisionMismatchError(str(key), expect, 0 if stored is None else stored.revision) from error
 
     async def _publish(self, subject: str, payload: bytes, expect: Expect | None = None) -> int:
         ack = await self._storage.publish(subject, payload, expect=expect)

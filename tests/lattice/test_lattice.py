@@ -195,6 +195,15 @@ async def test_a_removal_can_be_compared_too(lattice, record):
 
 
 @pytest.mark.parametrize("record", EACH, ids=lambda record: record.kind.name)
+async def test_a_mismatch_with_a_removed_record_says_that_it_is_absent(lattice, record):
+    await lattice.put(record)
+    await lattice.remove(record.key)
+    with pytest.raises(RevisionMismatchError, match="is absent, expected 99") as caught:
+        await lattice.put(record, expect=99)
+    assert caught.value.actual == 0
+
+
+@pytest.mark.parametrize("record", EACH, ids=lambda record: record.kind.name)
 async def test_of_many_writers_at_one_revision_exactly_one_wins(lattice, storage, prefix, record):
     first = await lattice.put(record)
     writers = [Lattice(storage, prefix) for _ in range(8)]
