@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
