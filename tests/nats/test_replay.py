@@ -27,7 +27,7 @@ from lattice_store.model import (
     Publication,
 )
 from lattice_store.nats import connect
-from lattice_store.nats._replay import _may_pass
+from lattice_store.nats._replay import NatsReplay, _may_pass
 
 pytestmark = pytest.mark.nats
 
@@ -183,6 +183,26 @@ async def test_a_slow_reader_holds_the_server_back_and_loses_nothing(either, fre
                 break
     assert received == 20_000
     assert most < 10_000  # the server's own window of 2 MiB at the start
+
+
+@pytest.mark.parametrize("before", [0, 3])
+async def test_a_message_that_arrives_while_the_replay_opens_is_not_lost(storage, fresh, monkeypatch, before):
+    config = fresh()
+    await storage.create_stream(config)
+    for _ in range(before):
+        await storage.publish(f"{config.name}.a", b"")
+    check_identity = NatsReplay._check_identity
+
+    async def check_after_a_message(replay):
+        await storage.publish(f"{config.name}.a", b"")
+        while replay._ordered.delivered <= before:
+            await asyncio.sleep(0)
+        await check_identity(replay)
+
+    monkeypatch.setattr(NatsReplay, "_check_identity", check_after_a_message)
+    async with storage.replay(config.name) as replay:
+        assert (replay.pending, replay.caught_up) == (before, not before)
+        assert await take(replay, before + 1) == list(range(1, before + 2))
 
 
 async def test_two_replays_do_not_disturb_each_other(storage, fresh):

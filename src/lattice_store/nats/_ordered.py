@@ -80,6 +80,10 @@ class Ordered:
             self._advance(self._target)
             self._catch_up()
 
+    def opened(self) -> None:
+        """Take note that the reader knows where the replay stands: only what comes from now on is a batch."""
+        self._moved = False
+
     def receive(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
         """Take one frame.
 

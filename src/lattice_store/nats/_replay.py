@@ -143,13 +143,12 @@ class NatsReplay(DerivedReplay):
         self._connection.listeners.add(self)
         try:
             self._pending = await self._create_consumer(self._deliver)
+            self._caught_up = self._pending == 0
+            self._ordered.opened()
             await self._check_identity()
         except BaseException:
             await self._end()
             raise
-        self._caught_up = self._pending == 0
-        if self._caught_up:
-            self._ordered.take()
         self._watcher = asyncio.create_task(self._watch(), name=f"replay of {self._name}")
         return self
 
