@@ -7,10 +7,8 @@ Left out, and why (a real server decides, so what it does by chance or by mistak
 - File streams made again: nats-server may bring back messages of a deleted file stream made again under its name at
   once (``filestore.go``), so the name of a deleted file stream is never used again.
 - Ages and windows of less than a minute: the server is late by up to 0.35 s, the simulator is exact.
-- A purge below a sequence that has nothing stored at or above it, on a file stream whose first sequence is
-  above 1: nats-server leaves the first sequence and its time stale (see `stale_after_purge`).
-- A replay from a time with several filters: nats-server 2.15.1 may begin after a message that one of them matches;
-  the contract suite states what is right.
+- A purge below a sequence that has nothing stored at or above it, on a file stream: nats-server leaves the first
+  sequence or the times stale (see `stale_after_purge`).
 - Live messages of an open replay: whether one superseded at once is still pushed is a race on the server.
 """
 

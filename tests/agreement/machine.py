@@ -218,7 +218,7 @@ class Agreement(RuleBasedStateMachine):
         if self.types.get(slot) is not StorageType.FILE:
             return False
         state = self.run(self.pair.sim.stream_info(self.name(slot))).state
-        if state.first_sequence <= 1 or before > state.last_sequence:
+        if before > state.last_sequence:
             return False
         _, stored = self.run(snapshot(self.pair.sim, self.name(slot)))
         return not stored or stored[-1].sequence < before
@@ -226,8 +226,6 @@ class Agreement(RuleBasedStateMachine):
     @rule(slot=draw.slots, rests=draw.replay_filters, deliver=draw.policies, sequence=draw.sequences)
     def replay(self, slot: int, rests: tuple[str, ...], deliver: Any, sequence: int) -> None:
         name, subjects = self.name(slot), tuple(self.filter(slot, rest) for rest in rests)
-        if deliver == "from time":
-            subjects = subjects[:1]
 
         async def ask(storage: Storage) -> Any:
             policy = deliver

@@ -58,7 +58,7 @@ def test_a_server_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         result = command("ls", "--url", f"nats://127.0.0.1:{silent.getsockname()[1]}", "--timeout", "200ms")
     assert result.code == ExitCode.CONNECTION
-    assert "0.2 s" in result.complaint
+    assert "no answer in time" in result.complaint
 
 
 @pytest.mark.nats

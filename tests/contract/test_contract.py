@@ -7,19 +7,8 @@ import pytest
 from lattice_store.testing import CHECKS, Check, run_check
 from tests.contract.conftest import REAL, SIMULATED, Backend
 
-_SKIPS_MESSAGES = pytest.mark.xfail(
-    reason="nats-server 2.15.1 loses messages of a consumer by start time with several filters; start by sequence"
-)
-_KNOWN = {"replay_from_a_time_with_filters": [_SKIPS_MESSAGES]}
-"""Checks that a real server fails: strict, so that one that passes again is taken off."""
-
-
-def _marks(name: str, check: Check) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.nats, *_KNOWN.get(check.name, [])] if name in REAL else []
-
-
 _CASES = [
-    pytest.param(name, check, id=f"{name}-{check.name}", marks=_marks(name, check))
+    pytest.param(name, check, id=f"{name}-{check.name}", marks=[pytest.mark.nats] if name in REAL else [])
     for name in (*SIMULATED, *REAL)
     for check in CHECKS
     if name in SIMULATED or not check.needs_clock

@@ -8,6 +8,7 @@ answered only while there is room.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import TracebackType
@@ -31,7 +32,14 @@ from lattice_store.errors import (
     StreamNotFoundError,
 )
 from lattice_store.limits import SECOND_NS, Limits
-from lattice_store.model import Batch, DeliverLastPerSubject, DeliverPolicy, StreamInfo
+from lattice_store.model import (
+    Batch,
+    DeliverFromSequence,
+    DeliverFromTime,
+    DeliverLastPerSubject,
+    DeliverPolicy,
+    StreamInfo,
+)
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._ordered import Ordered
@@ -139,6 +147,8 @@ class NatsReplay(DerivedReplay):
 
     async def __aenter__(self) -> Self:
         self._info = await self._stream_info()
+        if isinstance(self._deliver, DeliverFromTime) and len(self._subjects) > 1:
+            self._deliver = await self._sequence_at(self._deliver)
         self._ordered = Ordered(self._deliver, self._info.state.last_sequence)
         self._connection.listeners.add(self)
         try:
@@ -174,6 +184,16 @@ class NatsReplay(DerivedReplay):
 
     async def _stream_info(self) -> StreamInfo:
         return info_from_wire(await self._api.call(f"STREAM.INFO.{self._name}"))
+
+    async def _sequence_at(self, start: DeliverFromTime) -> DeliverFromSequence:
+        """Ask the server which sequence a time is: with several filters it leaves messages out (seen on 2.15.1)."""
+        consumer = f"ls-{secrets.token_hex(11)}"
+        config = {"name": consumer, "ack_policy": "none", "mem_storage": True, **deliver_to_wire(start)}
+        body = {"stream_name": self._name, "config": {**config, "inactive_threshold": _INACTIVE_THRESHOLD_NS}}
+        answer = await self._api.call(f"CONSUMER.CREATE.{self._name}.{consumer}", body)
+        with suppress(LatticeStoreError):
+            await self._api.call(f"CONSUMER.DELETE.{self._name}.{consumer}", timeout_ns=_DELETE_TIMEOUT_NS)
+        return DeliverFromSequence(answer["delivered"]["stream_seq"] + 1)
 
     async def _create_consumer(self, deliver: DeliverPolicy) -> int:
         """Create a consumer that begins at *deliver*; return how many messages it had to deliver at that moment."""
