@@ -226,6 +226,13 @@ async def test_a_server_that_answers_no_more_when_the_inbox_is_set_up(server, fa
         await connect(server.url, limits=fast)
 
 
+async def test_a_refused_inbox_is_known_before_the_first_request(proxy, fast):
+    async with await connect(proxy.url, limits=fast) as storage:
+        assert proxy.sent.rindex(b"PING") > proxy.sent.index(b"SUB ")  # so the answer to it came after a refusal
+        assert b"PUB" not in proxy.sent
+        await storage.list_streams()
+
+
 async def test_closing_the_storage_closes_our_own_client_only(server, fast):
     own = await connect(server.url, limits=fast)
     client = own._connection._client

@@ -6,6 +6,7 @@ import pytest
 
 from lattice_store.errors import LatticeStoreError
 from lattice_store.nats import connect
+from lattice_store.nats._api import JetStreamApi
 
 pytestmark = pytest.mark.nats
 
@@ -57,6 +58,35 @@ async def test_a_replay_cancelled_at_any_step_leaves_no_consumer(storage, fresh,
     assert (await storage.stream_info(config.name)).state.consumer_count == 0
     assert asyncio.all_tasks() - before == set()
     assert storage._connection.listeners == set()
+
+
+async def test_a_consumer_still_being_created_when_its_replay_is_cancelled(storage, fresh, monkeypatch):
+    config = fresh()
+    await storage.create_stream(config)
+    call, creating, finished = JetStreamApi.call, asyncio.Event(), asyncio.Event()
+
+    async def slow_call(api, verb, *arguments, **options):
+        if not verb.startswith("CONSUMER.CREATE"):
+            return await call(api, verb, *arguments, **options)
+        creating.set()
+        await asyncio.sleep(0.05)  # the server may be as slow as that
+        answer = await call(api, verb, *arguments, **options)
+        finished.set()
+        return answer
+
+    async def read():
+        async with storage.replay(config.name):
+            raise AssertionError("entered")
+
+    monkeypatch.setattr(JetStreamApi, "call", slow_call)
+    reading = asyncio.create_task(read())
+    await creating.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    async with asyncio.timeout(2):
+        await finished.wait()
+    assert (await storage.stream_info(config.name)).state.consumer_count == 0
 
 
 @pytest.mark.parametrize("step", range(0, 12, 2))
