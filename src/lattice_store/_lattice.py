@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast, overload
 
@@ -192,7 +192,7 @@ class Lattice:
         """
         return await self._writer.put(record, checked_revision(expect, lowest=0))
 
-    def put_many(self, records: Iterable[Record]) -> AsyncIterator[int | LatticeStoreError]:
+    def put_many(self, records: Iterable[Record]) -> AsyncGenerator[int | LatticeStoreError, None]:
         """Store many records, in order; yield for each its revision, or the error that `put` would have raised.
 
         Unlike `put` it writes equal claims again. A record refused beforehand does not stop the others.

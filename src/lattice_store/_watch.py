@@ -198,7 +198,10 @@ class LiveView:
 
     @property
     def is_current(self) -> bool:
-        """Whether the view follows: caught up, not failed, and not waiting for a lost stream to come back."""
+        """Whether the view follows: caught up, not failed, and not waiting for a lost stream to come back.
+
+        That a stream was lost is known once the following task has heard of it, a moment after it happened.
+        """
         return self._current
 
     async def wait_for(self, revision: int) -> None:

@@ -9,7 +9,8 @@ between, it looks again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import Any, Final
 
 from lattice_store._formats import StreamFormat
@@ -55,7 +56,7 @@ class Writer:
             payload = self._format.encode(record, subject)
         return await self._publish(subject, payload)
 
-    async def put_many(self, records: Iterable[Record]) -> AsyncIterator[int | LatticeStoreError]:
+    async def put_many(self, records: Iterable[Record]) -> AsyncGenerator[int | LatticeStoreError, None]:
         given = list(records)
         has_links = any(isinstance(record, LinkDefinition) for record in given)
         links = (await self._reader.stored_links())[0] if has_links else LatticeView(self._format)
@@ -73,14 +74,15 @@ class Writer:
                     yield publication
 
         last = 0
-        async for result in self._storage.publish_many(publications()):
-            while isinstance(subject := order.popleft(), LatticeStoreError):
-                yield subject
-            if isinstance(result, PubAck):
-                last = max(last, result.sequence)
-                yield self._misplaced(subject, result) or result.sequence
-            else:
-                yield result
+        async with aclosing(self._storage.publish_many(publications())) as results:
+            async for result in results:
+                while isinstance(subject := order.popleft(), LatticeStoreError):
+                    yield subject
+                if isinstance(result, PubAck):
+                    last = max(last, result.sequence)
+                    yield self._misplaced(subject, result) or result.sequence
+                else:
+                    yield result
         for refusal in order:
             if isinstance(refusal, LatticeStoreError):
                 yield refusal

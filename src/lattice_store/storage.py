@@ -15,7 +15,7 @@ Errors that any call may raise are not repeated below: `StorageClosedError`, `St
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
@@ -62,18 +62,19 @@ class Replay(Protocol):
         """
         ...
 
-    def batches(self) -> AsyncIterator[Batch]:
+    def batches(self) -> AsyncGenerator[Batch, None]:
         """Yield what arrived together, for ever. The primitive: iterating single messages is derived from it.
 
         A batch may be empty: then only ``sequence``, ``pending`` or ``caught_up`` moved.
 
         Raises:
             ReplayInterruptedError: the stream was deleted, re-created or went back; start a new replay.
+            StorageClosedError: the storage or the replay was closed, also while waiting here.
         """
         ...
 
     def __aiter__(self) -> AsyncIterator[Message]:
-        """Yield single messages, for ever."""
+        """Yield single messages, for ever; a loop that was left is taken up where it was left."""
         ...
 
 
@@ -162,7 +163,7 @@ class Storage(Protocol):
 
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         """Publish in order with up to *window* acks outstanding; yield one result for each, in input order.
 
         Not atomic as a whole: each publication is, and its result is its ack or the error ``publish`` would
@@ -172,6 +173,7 @@ class Storage(Protocol):
 
         Raises:
             InvalidArgumentError: *window* is below 1.
+            StorageClosedError: the storage was closed; this one is raised, not yielded.
         """
         ...
 
@@ -253,12 +255,17 @@ class Storage(Protocol):
 class DerivedReplay:
     """What every replay derives from ``batches``."""
 
-    def batches(self) -> AsyncIterator[Batch]:
+    _unread: Iterator[Message] = iter(())
+
+    def batches(self) -> AsyncGenerator[Batch, None]:
         raise NotImplementedError
 
     async def __aiter__(self) -> AsyncIterator[Message]:
+        for message in self._unread:
+            yield message
         async for batch in self.batches():
-            for message in batch.messages:
+            self._unread = iter(batch.messages)
+            for message in self._unread:
                 yield message
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import attrs
 
@@ -27,7 +27,6 @@ from lattice_store.model import (
     StreamInfo,
 )
 from lattice_store.storage import ClosingStorage, Replay, Storage
-from lattice_store.testing._forwarding import closing
 
 
 @attrs.define
@@ -122,8 +121,8 @@ class PerLoopStorage(ClosingStorage):
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
-        async with closing((await self._here()).publish_many(publications, window=window)) as results:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
+        async with aclosing((await self._here()).publish_many(publications, window=window)) as results:
             async for result in results:
                 yield result
 

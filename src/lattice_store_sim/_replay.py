@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from lattice_store.errors import ReplayInterruptedError, ResetReason, StorageClosedError
 from lattice_store.limits import DEFAULT_LIMITS
@@ -59,7 +59,7 @@ class SimReplay(DerivedReplay):
         self._closed = True
         self._news.set()
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         while True:
             batch = self._next_batch()
             if batch is not None:

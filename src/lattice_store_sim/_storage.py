@@ -172,7 +172,7 @@ class SimStorage(ClosingStorage):
 
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         check_at_least_one("window", window)
         return self._publish_many(publications)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import assert_type
 
@@ -67,12 +67,12 @@ async def answers(storage: Storage, config: StreamConfig) -> None:
     assert_type(await storage.create_stream(config), StreamInfo)
     assert_type(await storage.list_streams(), tuple[str, ...])
     assert_type(await storage.publish("a", b""), PubAck)
-    assert_type(storage.publish_many([]), AsyncIterator[PubAck | LatticeStoreError])
+    assert_type(storage.publish_many([]), AsyncGenerator[PubAck | LatticeStoreError, None])
     assert_type(await storage.get_message("S", 1), Message)
     assert_type(await storage.purge("S", keep=1), int)
     async with storage.replay("S") as replay:
         assert_type(replay, Replay)
-        assert_type(replay.batches(), AsyncIterator[Batch])
+        assert_type(replay.batches(), AsyncGenerator[Batch, None])
         async for message in replay:
             assert_type(message, Message)
 

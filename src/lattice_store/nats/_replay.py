@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
@@ -100,7 +100,7 @@ class NatsReplay(DerivedReplay):
 
     # -- reading --------------------------------------------------------------------------------
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         while True:
             batch = self._ordered.take()
             if batch is not None:

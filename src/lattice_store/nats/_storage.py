@@ -123,7 +123,7 @@ class NatsStorage(ClosingStorage):
 
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         check_at_least_one("window", window)
         return self._publish_many(publications, window)
 

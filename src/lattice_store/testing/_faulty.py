@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
 from lattice_store.clock import Clock, SystemClock
@@ -29,7 +29,7 @@ from lattice_store.model import (
 )
 from lattice_store.storage import ClosingStorage, Replay, Storage
 from lattice_store.testing._faults import Due, Fault
-from lattice_store.testing._forwarding import ForwardingReplay, closing
+from lattice_store.testing._forwarding import ForwardingReplay
 
 _T = TypeVar("_T")
 
@@ -107,7 +107,7 @@ class FaultyStorage(ClosingStorage):
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         waiting: deque[Due] = deque()
 
         def reaching() -> Iterator[Publication]:
@@ -116,7 +116,7 @@ class FaultyStorage(ClosingStorage):
                 if not waiting[-1].refused:
                     yield publication
 
-        async with closing(self._inner.publish_many(reaching(), window=window)) as results:
+        async with aclosing(self._inner.publish_many(reaching(), window=window)) as results:
             async for result in results:
                 while waiting[0].refused:
                     yield waiting.popleft().refusal()
@@ -184,10 +184,10 @@ class _FaultyReplay(ForwardingReplay):
     def caught_up(self) -> bool:
         return self._inner.caught_up and not self._withheld
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         if self._left == 0:
             raise self._interruption()
-        async with closing(self._inner.batches()) as batches:
+        async with aclosing(self._inner.batches()) as batches:
             async for batch in batches:
                 if self._left is None or len(batch.messages) < self._left:
                     yield self._delivered(batch)

@@ -1,15 +1,9 @@
-"""What the wrappers share: a replay that forwards to another, and iterators closed in time."""
+"""What the wrappers share: a replay that forwards to another."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeVar
-
 from lattice_store.model import StreamInfo
 from lattice_store.storage import DerivedReplay, Replay
-
-_T = TypeVar("_T")
 
 
 class ForwardingReplay(DerivedReplay):
@@ -29,13 +23,3 @@ class ForwardingReplay(DerivedReplay):
     @property
     def caught_up(self) -> bool:
         return self._inner.caught_up
-
-
-@asynccontextmanager
-async def closing(iterator: AsyncIterator[_T]) -> AsyncGenerator[AsyncIterator[_T], None]:
-    """Close *iterator* when the block is left, not when the garbage collector finds it."""
-    try:
-        yield iterator
-    finally:
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()

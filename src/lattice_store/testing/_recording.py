@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TypeVar
 
 import attrs
@@ -24,7 +24,7 @@ from lattice_store.model import (
     StreamInfo,
 )
 from lattice_store.storage import ClosingStorage, Replay, Storage
-from lattice_store.testing._forwarding import ForwardingReplay, closing
+from lattice_store.testing._forwarding import ForwardingReplay
 
 _T = TypeVar("_T")
 
@@ -143,7 +143,7 @@ class RecordingStorage(ClosingStorage):
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
-    ) -> AsyncIterator[PubAck | LatticeStoreError]:
+    ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         sent: deque[str] = deque()
 
         def noted() -> Iterable[Publication]:
@@ -151,7 +151,7 @@ class RecordingStorage(ClosingStorage):
                 sent.append(_describe(publication))
                 yield publication
 
-        async with closing(self._inner.publish_many(noted(), window=window)) as results:
+        async with aclosing(self._inner.publish_many(noted(), window=window)) as results:
             async for result in results:
                 self.calls.append(Call("publish_many", sent.popleft(), _describe(result)))
                 yield result
@@ -197,9 +197,9 @@ class _RecordingReplay(ForwardingReplay):
         super().__init__(inner)
         self._calls = calls
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         try:
-            async with closing(self._inner.batches()) as batches:
+            async with aclosing(self._inner.batches()) as batches:
                 async for batch in batches:
                     self._calls.append(Call("batch", self.stream.config.name, _describe(batch)))
                     yield batch

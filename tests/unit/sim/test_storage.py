@@ -426,3 +426,17 @@ async def test_closing_ends_waiting_replays_and_refuses_every_call():
     for call in calls:
         with pytest.raises(StorageClosedError):
             await call
+
+
+async def test_a_loop_over_messages_that_was_left_is_taken_up_where_it_was_left():
+    async with SimStorage() as storage:
+        await storage.create_stream(config())
+        for number in range(5):
+            await storage.publish("s.a", b"%d" % number)
+        async with storage.replay("S") as replay:
+            seen = []
+            while len(seen) < 5:
+                async for message in replay:
+                    seen.append(message.payload)
+                    break
+            assert seen == [b"0", b"1", b"2", b"3", b"4"]
