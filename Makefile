@@ -38,8 +38,8 @@ agreement: $(VENV)/.tests  ## The long agreement run, simulator against real ser
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
-bench: $(VENV)/.tests  ## Measurements; JSON lines on stdout.
-	@$(BIN)/python benchmarks/bench_message_type.py
+bench: $(VENV)/.tests  ## Measurements, some minutes; JSON lines on stdout.
+	@for each in import core message_type; do $(BIN)/python benchmarks/bench_$$each.py || exit 1; done
 
 changelog: $(VENV)/.tests  ## Preview the next release's notes.
 	@$(PIP) install 'towncrier>=24.8' && $(BIN)/towncrier build --draft --version next
