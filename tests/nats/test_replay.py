@@ -175,8 +175,11 @@ async def test_a_slow_reader_holds_the_server_back_and_loses_nothing(either, fre
     either._limits = Limits(heartbeat_ns=30_000_000_000, replay_buffer=100)  # no help from heartbeats
     received, most = 0, 0
     async with asyncio.timeout(15), either.replay(config.name) as replay:
-        while replay._ordered.flow_subject is None or replay._ordered.buffered < 100:
-            await asyncio.sleep(0.001)
+        arrived = -1
+        while arrived < replay._ordered.buffered:  # until the server waits for word
+            arrived = replay._ordered.buffered
+            await asyncio.sleep(0.05)
+        assert replay._ordered.flow_subject is not None
         async for batch in replay.batches():
             most = max(most, len(batch.messages))
             received += len(batch.messages)
