@@ -23,11 +23,14 @@ from tests.cli.harness import ECHO, RECORDS, command, real
 pytestmark = pytest.mark.slow  # a Python that starts takes its time
 
 MAIN = "import sys; from lattice_store.cli import main; sys.exit(main())"
+# A shell that runs the tests in the background has Ctrl-C ignored for all it starts.
+HEEDING_CTRL_C = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"
+IGNORING_CTRL_C = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {MAIN}"
 
 
-def launch(*arguments: str, **options: object) -> subprocess.Popen[str]:
+def launch(*arguments: str, script: str = HEEDING_CTRL_C, **options: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 
 
@@ -124,8 +127,8 @@ async def _fill_with_many(storage, lattice) -> None:
 
 
 @contextmanager
-def watching(server: LocalServer, prefix: str) -> Iterator[subprocess.Popen[str]]:
-    process = launch("watch", "-o", "jsonl", "--url", server.url, "-l", prefix)
+def watching(server: LocalServer, prefix: str, script: str = HEEDING_CTRL_C) -> Iterator[subprocess.Popen[str]]:
+    process = launch("watch", "-o", "jsonl", "--url", server.url, "-l", prefix, script=script)
     try:
         yield process
     finally:
@@ -150,6 +153,19 @@ def test_watch_shows_changes_as_they_come_and_ends_on_signals(server: LocalServe
         place.command("del", "oci", "x")
         assert next_event(process) == {"type": "removed", "kind": "oci", "key": {"oci_url": "x"}, "revision": 3}
         process.send_signal(number)
+        assert finish(process) == (0, "", "")
+
+
+@pytest.mark.nats
+def test_watch_in_the_background_of_a_script_outlives_ctrl_c(server: LocalServer) -> None:
+    place = real(server.url, "background")
+    place.fill(RECORDS[:1])
+    with watching(server, place.prefix, IGNORING_CTRL_C) as process:
+        assert [next_event(process)["type"] for _ in range(2)] == ["put", "caught_up"]
+        process.send_signal(signal.SIGINT)
+        revision = place.publish("refmap.eA", {**ECHO, "oci_url": "x"})
+        assert next_event(process)["revision"] == revision
+        process.terminate()
         assert finish(process) == (0, "", "")
 
 
@@ -182,6 +198,18 @@ def test_ctrl_c_ends_other_verbs_as_shells_expect() -> None:
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
     assert (code, out, err) == (ExitCode.INTERRUPTED, "", "")
+
+
+def test_ctrl_c_while_it_is_being_loaded() -> None:
+    script = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "cyclopts":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+{MAIN}"""
+    assert finish(launch("ls", script=script)) == (ExitCode.INTERRUPTED, "", "")
 
 
 def _wait_until_reading(process: subprocess.Popen[str]) -> None:

@@ -16,4 +16,6 @@ def main() -> int:
             raise
         print(f"lattice-store: {missing} is missing: pip install 'lattice-store[cli]'", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # loading takes a moment
+        return 130
     return run(sys.argv[1:], Session.of_process())

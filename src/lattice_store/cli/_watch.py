@@ -63,7 +63,11 @@ async def watch(
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Leave the block in good order on Ctrl-C and SIGTERM: that is how a watch ends."""
+    """Leave the block in good order on Ctrl-C and SIGTERM: that is how a watch ends.
+
+    A signal that was ignored when the process began stays so: a shell script that runs us in the background
+    has Ctrl-C ignored for us.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     received: list[int] = []
@@ -72,7 +76,10 @@ def _ended_by_signals() -> Iterator[None]:
         received.append(number)
         loop.call_soon_threadsafe(task.cancel)
 
-    former = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = {number: handler for number, handler in former.items() if handler is not signal.SIG_IGN}
+    for number in heeded:
+        signal.signal(number, end)
     try:
         yield
     except asyncio.CancelledError:
@@ -80,5 +87,5 @@ def _ended_by_signals() -> Iterator[None]:
             raise
         task.uncancel()
     finally:
-        for number, handler in former.items():
+        for number, handler in heeded.items():
             signal.signal(number, handler)
