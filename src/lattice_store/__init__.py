@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lattice_store._ensure import EnsureOutcome as EnsureOutcome
     from lattice_store._ensure import StreamWarning as StreamWarning
     from lattice_store._lattice import Lattice as Lattice
+    from lattice_store._live import LiveView as LiveView
     from lattice_store._open import open_storage as open_storage
     from lattice_store._records import Claims as Claims
     from lattice_store._records import ClaimsKey as ClaimsKey
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from lattice_store._view import AliasConflict as AliasConflict
     from lattice_store._view import CorruptRecord as CorruptRecord
     from lattice_store._view import Entry as Entry
+    from lattice_store._view import Held as Held
     from lattice_store._view import LatticeView as LatticeView
     from lattice_store._view import RecordCorrupt as RecordCorrupt
     from lattice_store._view import RecordPut as RecordPut
     from lattice_store._view import RecordRemoved as RecordRemoved
     from lattice_store._watch import CaughtUp as CaughtUp
-    from lattice_store._watch import LiveView as LiveView
     from lattice_store._watch import Reset as Reset
     from lattice_store._watch import Watch as Watch
     from lattice_store._writes import ABSENT as ABSENT
@@ -55,13 +56,14 @@ _HOME = {
     "EnsureOutcome": "_ensure",
     "Ensured": "_ensure",
     "Entry": "_view",
+    "Held": "_view",
     "Lattice": "_lattice",
     "LatticeStoreError": "errors",
     "LatticeView": "_view",
     "Limits": "limits",
     "LinkDefinition": "_records",
     "LinkKey": "_records",
-    "LiveView": "_watch",
+    "LiveView": "_live",
     "Message": "model",
     "OciReference": "_records",
     "OciReferenceKey": "_records",
@@ -91,6 +93,7 @@ __all__ = [
     "EnsureOutcome",
     "Ensured",
     "Entry",
+    "Held",
     "Lattice",
     "LatticeStoreError",
     "LatticeView",

@@ -14,6 +14,8 @@ import attrs
 
 from lattice_store._formats import StreamFormat
 from lattice_store.errors import (
+    ApiError,
+    ConnectionLostError,
     JetStreamDisabledError,
     LatticeStoreError,
     PermissionDeniedError,
@@ -45,7 +47,7 @@ class EnsureOutcome(enum.Enum):
     UNAVAILABLE = "unavailable"
     """JetStream did not answer, or is disabled."""
     DENIED = "denied"
-    """The account may not look at the stream, or not make it."""
+    """The server does not let this account look at the stream or make it: a permission, or a limit."""
 
 
 @attrs.frozen
@@ -110,10 +112,10 @@ async def _answered(finding: Coroutine[Any, Any, Ensured]) -> Ensured:
     """Turn a server that refuses or is not there into an outcome."""
     try:
         return await finding
-    except PermissionDeniedError as error:
-        return Ensured(outcome=EnsureOutcome.DENIED, error=error)
-    except (StorageUnavailableError, StorageTimeoutError, JetStreamDisabledError) as error:
+    except (StorageUnavailableError, StorageTimeoutError, ConnectionLostError, JetStreamDisabledError) as error:
         return Ensured(outcome=EnsureOutcome.UNAVAILABLE, error=error)
+    except (PermissionDeniedError, ApiError) as error:
+        return Ensured(outcome=EnsureOutcome.DENIED, error=error)
 
 
 async def _find(storage: Storage, format_: StreamFormat) -> Ensured:

@@ -39,7 +39,7 @@ _BY_TOKEN: Final = {kind.value: kind for kind in Kind}
 
 def link_id(key: LinkKey) -> str:
     """Return the id of a new link: hosts draw one at random, we derive it, so that writers meet (UUID version 5)."""
-    return str(uuid.uuid5(_LINK_NAMESPACE, "\n".join(key)))
+    return str(uuid.uuid5(_LINK_NAMESPACE, f"{key.actor_id}\n{key.contract_id}\n{key.link_name}"))
 
 
 def reference_token(oci_url: str) -> str:
@@ -76,6 +76,8 @@ class StreamFormat:
     """
 
     prefix: str = attrs.field(validator=_is_prefix)
+    max_value_bytes: int = DEFAULT_LIMITS.max_value_bytes
+    """Largest value read or written."""
 
     @property
     def stream(self) -> str:
@@ -113,6 +115,8 @@ class StreamFormat:
                 kind, token = Kind.LINK, link_id(key)
             case OciReferenceKey(oci_url):
                 kind, token = Kind.OCI_REFERENCE, reference_token(oci_url)
+            case _:
+                raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
         subject = f"lc.{self.prefix}.{kind.value}.{token}"
         try:
             check_subject(subject)
@@ -143,10 +147,8 @@ class StreamFormat:
             InvalidRecordError: subject or payload are not those of a record, or contradict each other.
         """
         kind, token = self.parse_subject(subject)
-        if len(payload) > DEFAULT_LIMITS.max_value_bytes:
-            raise InvalidRecordError(
-                f"value of {len(payload)} bytes; at most {DEFAULT_LIMITS.max_value_bytes} are read"
-            )
+        if len(payload) > self.max_value_bytes:
+            raise InvalidRecordError(f"value of {len(payload)} bytes; at most {self.max_value_bytes} are read")
         value = decode(kind, payload)
         key = value.key
         if isinstance(key, ClaimsKey) and key.public_key != token:
@@ -174,8 +176,6 @@ class StreamFormat:
 
     def _fitting(self, fields: dict[str, Any], key: Key) -> bytes:
         payload = encode(fields)
-        if len(payload) > DEFAULT_LIMITS.max_value_bytes:
-            raise InvalidRecordError(
-                f"{key} takes {len(payload)} bytes; at most {DEFAULT_LIMITS.max_value_bytes} may be written"
-            )
+        if len(payload) > self.max_value_bytes:
+            raise InvalidRecordError(f"{key} takes {len(payload)} bytes; at most {self.max_value_bytes} may be written")
         return payload

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, overload
 
 from lattice_store._ensure import Ensured, ensure, inspect
 from lattice_store._formats import StreamFormat
+from lattice_store._live import LiveView
 from lattice_store._reads import Progress, Reader
 from lattice_store._records import (
     Claims,
@@ -20,7 +21,7 @@ from lattice_store._records import (
     Record,
 )
 from lattice_store._view import Entry, LatticeView
-from lattice_store._watch import LiveView, Watch
+from lattice_store._watch import Watch
 from lattice_store._writes import Writer, checked_revision
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import LatticeStoreError, RecordNotFoundError
@@ -54,7 +55,7 @@ class Lattice:
         limits: Limits = DEFAULT_LIMITS,
         clock: Clock | None = None,
     ) -> None:
-        self._storage, self._format = storage, StreamFormat(prefix)
+        self._storage, self._format = storage, StreamFormat(prefix, limits.max_value_bytes)
         self._limits, self._clock = limits, clock or SystemClock()
         self._reader = Reader(storage, self._format, limits)
         self._writer = Writer(storage, self._format, self._reader, limits)
@@ -165,8 +166,10 @@ class Lattice:
         Raises:
             StreamNotFoundError: the lattice has no stream; see `ensure`.
         """
-        view = self._reader.current_view() or await self._reader.rebuild((kind,))
-        return tuple(cast("Entry[R]", entry) for entry in view if isinstance(entry.record, kind))
+        view = self._reader.current_view()
+        if view is None:
+            view = await self._reader.rebuild((kind,))
+        return tuple(cast("Iterable[Entry[R]]", view.of_kind(kind.kind)))
 
     # -- writing --------------------------------------------------------------------------------------
 
@@ -179,7 +182,8 @@ class Lattice:
 
         Args:
             record: what to store.
-            expect: the record's revision to replace, or `ABSENT`. For a link this needs a server from 2.11 on.
+            expect: the revision to replace, of the record or of the mark that removed it, or `ABSENT`. For a link
+                this needs a server from 2.11 on.
 
         Raises:
             InvalidRecordError: no host could read it back unchanged; nothing was sent.

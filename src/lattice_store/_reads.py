@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 from lattice_store._formats import StreamFormat
+from lattice_store._live import LiveView
 from lattice_store._records import Key, Kind, LinkDefinition, LinkKey, Record
-from lattice_store._view import Entry, LatticeView
-from lattice_store._watch import LiveView
+from lattice_store._view import Entry, Fold, LatticeView
 from lattice_store.errors import LatticeStoreError, MessageNotFoundError, ReplayInterruptedError, ResetReason
 from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
@@ -34,15 +34,20 @@ class Reader:
     def detach(self, live: LiveView) -> None:
         del self._floors[live]
 
-    async def note_written(self, revision: int) -> None:
-        """Let an own write reach the attached views before it is reported; a view that lags is passed by."""
+    def raise_floor(self, revision: int) -> None:
+        """Note what the caller has seen of the stream: a view that is not there yet is passed by."""
+        for live, (resets, floor) in self._floors.items():
+            self._floors[live] = (live.resets, max(revision, floor if resets == live.resets else 0))
+
+    async def settle(self, revision: int) -> None:
+        """Let an own write reach the attached views before it is reported."""
+        self.raise_floor(revision)
         for live in list(self._floors):
-            self._floors[live] = (live.resets, revision)
             await self._wait_for(live, revision)
 
     async def _wait_for(self, live: LiveView, revision: int) -> None:
         if live.is_current:
-            with contextlib.suppress(TimeoutError, LatticeStoreError):
+            with suppress(TimeoutError, LatticeStoreError):
                 async with asyncio.timeout(self._limits.request_timeout_ns / SECOND_NS):
                     await live.wait_for(revision)
 
@@ -62,12 +67,12 @@ class Reader:
     async def rebuild(self, kinds: Sequence[type[Record]] = (), progress: Progress | None = None) -> LatticeView:
         """Fold one replay; begin again if the stream was replaced under it."""
         for _ in range(_REBUILD_ATTEMPTS - 1):
-            with contextlib.suppress(ReplayInterruptedError):
+            with suppress(ReplayInterruptedError):
                 return await self._rebuild_once(kinds, progress)
         return await self._rebuild_once(kinds, progress)
 
     async def _rebuild_once(self, kinds: Sequence[type[Record]], progress: Progress | None) -> LatticeView:
-        view, done = LatticeView(self._format), 0
+        view, done = Fold(self._format), 0
         subjects = self.subjects(kinds)
         async with self._storage.replay(
             self._format.stream, subjects=subjects, deliver=DELIVER_LAST_PER_SUBJECT
@@ -75,13 +80,14 @@ class Reader:
             if replay.caught_up:
                 view.advance(replay.stream.state.last_sequence)
                 return view
-            async for batch in replay.batches():
-                view.absorb(batch)
-                done += len(batch.messages)
-                if progress is not None:
-                    progress(done, batch.pending)
-                if batch.caught_up:
-                    return view
+            async with aclosing(replay.batches()) as batches:
+                async for batch in batches:
+                    view.absorb(batch)
+                    done += len(batch.messages)
+                    if progress is not None:
+                        progress(done, batch.pending)
+                    if batch.caught_up:
+                        return view
         # Unreachable while `batches` keeps its contract to go on for ever; never return a partial view.
         raise ReplayInterruptedError(self._format.stream, ResetReason.STREAM_DELETED, view.revision)
 
@@ -91,7 +97,8 @@ class Reader:
         Raises:
             CorruptRecordError: what is stored there is not a record.
         """
-        return self._found(self.current_view() or await self._stored(key), key)
+        view = self.current_view()
+        return self._found(view if view is not None else await self._stored(key), key)
 
     async def find_stored(self, key: Key) -> Entry[Any] | None:
         """Return the record of *key* as it is stored now: an attached view may lag behind what others wrote.
@@ -99,12 +106,15 @@ class Reader:
         Raises:
             CorruptRecordError: what is stored there is not a record.
         """
-        return self._found(await self._stored(key), key)
+        view = await self._stored(key)
+        self.raise_floor(view.revision)
+        return self._found(view, key)
 
     async def stored_links(self) -> tuple[LatticeView, int]:
         """Return a view that knows all links as they are stored now, and the last sequence on their subjects."""
         last = await self.last_message(self._format.subjects_of(Kind.LINK))
         through = 0 if last is None else last.sequence
+        self.raise_floor(through)
         for live in list(self._floors):
             await self._wait_for(live, through)
         view = self.current_view()
@@ -115,7 +125,7 @@ class Reader:
     async def _stored(self, key: Key) -> LatticeView:
         if isinstance(key, LinkKey):
             return await self.rebuild((LinkDefinition,))
-        view = LatticeView(self._format)
+        view = Fold(self._format)
         message = await self.last_message(self._format.subject(key))
         if message is not None:
             view.apply(message)

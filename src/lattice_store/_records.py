@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -34,7 +34,10 @@ class Kind(enum.Enum):
     OCI_REFERENCE = "refmap"
 
 
-class ClaimsKey(NamedTuple):
+# Keys are structs: two of different kinds are never equal, and hashing one costs little.
+
+
+class ClaimsKey(msgspec.Struct, frozen=True, gc=False):
     """Claims are told apart by public key."""
 
     public_key: str
@@ -43,7 +46,7 @@ class ClaimsKey(NamedTuple):
         return f"claims {self.public_key}"
 
 
-class LinkKey(NamedTuple):
+class LinkKey(msgspec.Struct, frozen=True, gc=False):
     """Links are told apart by this triple; the provider is a value, not part of the identity."""
 
     actor_id: str
@@ -54,7 +57,7 @@ class LinkKey(NamedTuple):
         return f"link {self.actor_id} {self.contract_id} {self.link_name}"
 
 
-class OciReferenceKey(NamedTuple):
+class OciReferenceKey(msgspec.Struct, frozen=True, gc=False):
     """References are told apart by their URL, OCI and bindle alike."""
 
     oci_url: str
@@ -244,6 +247,7 @@ def check(record: Record) -> None:
     Raises:
         InvalidRecordError: it is not one. Values of links are never part of the message.
     """
+    key_of(record)
     match record:
         case Claims():
             _token("Claims.public_key", record.public_key)
@@ -251,7 +255,8 @@ def check(record: Record) -> None:
             _text("Claims.name", record.name)
             _text("Claims.call_alias", record.call_alias)
             _text("Claims.rev", record.rev)
-            _text("Claims.version", record.version or "")
+            if record.version is not None:
+                _text("Claims.version", record.version)
             _items("Claims.capabilities", record.capabilities)
             _items("Claims.tags", record.tags)
         case LinkDefinition():
@@ -263,8 +268,26 @@ def check(record: Record) -> None:
         case OciReference():
             _name("OciReference.oci_url", record.oci_url)
             _token("OciReference.public_key", record.public_key)
-        case _:
-            raise InvalidRecordError(f"not a record of a lattice: {type(record).__name__}")
+    try:
+        encode(record.extra)
+    except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRecordError(f"{type(record).__name__}.source must be a JSON object, or left out") from None
+
+
+def key_of(record: object) -> Key:
+    """Return the key of what should be a record.
+
+    Raises:
+        InvalidRecordError: it is something else.
+    """
+    if not isinstance(record, Claims | LinkDefinition | OciReference):
+        raise InvalidRecordError(f"not a record of a lattice: {type(record).__name__}")
+    return record.key
+
+
+def same(left: Record, right: Record) -> bool:
+    """Return whether two records say the same, unknown fields included."""
+    return left == right and left.extra == right.extra
 
 
 @attrs.frozen
@@ -369,8 +392,6 @@ def decode(kind: Kind, payload: bytes) -> Record | Deleted:
     """
     try:
         return _DECODERS[kind](payload)
-    except InvalidRecordError:
-        raise
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRecordError(f"not the JSON of a {kind.value} record: {error}") from error
     except RecursionError as error:

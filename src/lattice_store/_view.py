@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
@@ -26,11 +26,13 @@ from lattice_store._records import (
     ClaimsKey,
     Deleted,
     Key,
+    Kind,
     LinkDefinition,
     LinkKey,
     OciReference,
     OciReferenceKey,
     Record,
+    same,
 )
 from lattice_store.errors import CorruptRecordError, InvalidRecordError
 from lattice_store.model import Batch, Message
@@ -94,7 +96,7 @@ class AliasConflict:
     others: tuple[ClaimsKey, ...]
 
 
-class Version(msgspec.Struct, frozen=True, gc=False):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """What one subject says: a record of *key*, or ``None`` if it is marked deleted there; no key if it is corrupt."""
 
     subject: str
@@ -112,7 +114,7 @@ class LatticeView:
     def __init__(self, format_: StreamFormat) -> None:
         self._format = format_
         self._revision = 0
-        self._held: dict[str, Version] = {}
+        self._held: dict[str, Held] = {}
         self._subjects: dict[Key, tuple[str, ...]] = {}
         self._claims: dict[ClaimsKey, Entry[Claims]] = {}
         self._links: dict[LinkKey, Entry[LinkDefinition]] = {}
@@ -145,6 +147,16 @@ class LatticeView:
     def corrupt(self) -> Mapping[str, CorruptRecord]:
         """Messages that could not be decoded, by subject."""
         return MappingProxyType(self._corrupt)
+
+    def of_kind(self, kind: Kind) -> Collection[Entry[Record]]:
+        """Return all records of one kind."""
+        match kind:
+            case Kind.CLAIMS:
+                return self._claims.values()
+            case Kind.LINK:
+                return self._links.values()
+            case Kind.OCI_REFERENCE:
+                return self._oci_references.values()
 
     def __len__(self) -> int:
         return len(self._claims) + len(self._links) + len(self._oci_references)
@@ -184,10 +196,38 @@ class LatticeView:
                 conflicts.append(AliasConflict(call_alias, owner, tuple(others)))
         return tuple(conflicts)
 
-    def versions(self, key: Key) -> tuple[Version, ...]:
+    def held_by(self, key: Key) -> tuple[Held, ...]:
         """Return what every subject that speaks of *key* says, newest first. The first decides."""
-        held = [self._held[subject] for subject in self._subjects.get(key, ())]
-        return tuple(sorted(held, key=lambda version: -version.revision))
+        all_held = [self._held[subject] for subject in self._subjects.get(key, ())]
+        return tuple(sorted(all_held, key=lambda held: -held.revision))
+
+    def changes_to(self, other: LatticeView) -> Iterator[Change]:
+        """Yield what turns this view's records into those of *other*; used after a reset."""
+        for entry in self:
+            if other.find(entry.record.key) is None:
+                yield RecordRemoved(entry.record.key, 0, entry)
+        for entry in other:
+            former = self.find(entry.record.key)
+            if former is None or not same(former.record, entry.record):
+                yield RecordPut(entry, former)
+        for subject, corrupt in other.corrupt.items():
+            known = self._corrupt.get(subject)
+            if known is None or known.message.payload != corrupt.message.payload:
+                yield RecordCorrupt(corrupt.error)
+
+    def _entries(self, key: Key) -> dict[Any, Entry[Any]]:
+        match key:
+            case ClaimsKey():
+                return self._claims
+            case LinkKey():
+                return self._links
+            case OciReferenceKey():
+                return self._oci_references
+        raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+
+
+class Fold(LatticeView):
+    """A view in the making: messages go in, changes come out."""
 
     def absorb(self, batch: Batch) -> None:
         """Fold the messages of *batch* in and move the view's revision, for readers who do not ask what changed."""
@@ -212,19 +252,19 @@ class LatticeView:
         if former is not None and revision <= former.revision:
             return []
         self.advance(revision)
-        version = self._held[subject] = self._read(message)
-        if former is None and version.record is not None and version.key not in self._subjects:
-            return self._add(version.record, revision, subject)
-        return self._replace(former, version, message)
+        held = self._held[subject] = self._read(message)
+        if former is None and held.record is not None and held.key not in self._subjects:
+            return self._add(held.record, revision, subject)
+        return self._replace(former, held, message)
 
-    def _read(self, message: Message) -> Version:
+    def _read(self, message: Message) -> Held:
         try:
             value = self._format.decode(message.subject, message.payload)
         except InvalidRecordError as error:
             corrupt = CorruptRecordError(message.subject, message.sequence, str(error))
             self._corrupt[message.subject] = CorruptRecord(corrupt, message)
-            return Version(message.subject, message.sequence, None, None)
-        return Version(message.subject, message.sequence, value.key, None if isinstance(value, Deleted) else value)
+            return Held(message.subject, message.sequence, None, None)
+        return Held(message.subject, message.sequence, value.key, None if isinstance(value, Deleted) else value)
 
     def _add(self, record: Record, revision: int, subject: str) -> list[Change]:
         """Take in a record of a key that no other subject speaks of: almost every message of a rebuild."""
@@ -235,59 +275,35 @@ class LatticeView:
             self._index_alias(None, entry)
         return [RecordPut(entry)]
 
-    def _replace(self, former: Version | None, version: Version, message: Message) -> list[Change]:
+    def _replace(self, former: Held | None, held: Held, message: Message) -> list[Change]:
         changes: list[Change] = []
-        if version.key is None:
-            changes.append(RecordCorrupt(self._corrupt[version.subject].error))
+        if held.key is None:
+            changes.append(RecordCorrupt(self._corrupt[held.subject].error))
         elif former is not None and former.key is None:
-            del self._corrupt[version.subject]
-        for key in dict.fromkeys((former.key if former else None, version.key)):
+            del self._corrupt[held.subject]
+        for key in dict.fromkeys((former.key if former else None, held.key)):
             if key is not None:
-                others = tuple(subject for subject in self._subjects.get(key, ()) if subject != version.subject)
-                self._subjects[key] = (*others, version.subject) if key == version.key else others
+                others = tuple(subject for subject in self._subjects.get(key, ()) if subject != held.subject)
+                self._subjects[key] = (*others, held.subject) if key == held.key else others
                 changes += self._refold(key, message.sequence)
         return changes
-
-    def changes_to(self, other: LatticeView) -> Iterator[Change]:
-        """Yield what turns this view's records into those of *other*; used after a reset."""
-        for entry in self:
-            if other.find(entry.record.key) is None:
-                yield RecordRemoved(entry.record.key, 0, entry)
-        for entry in other:
-            former = self.find(entry.record.key)
-            if former is None or _differs(former.record, entry.record):
-                yield RecordPut(entry, former)
-        for subject, corrupt in other.corrupt.items():
-            known = self._corrupt.get(subject)
-            if known is None or known.message.payload != corrupt.message.payload:
-                yield RecordCorrupt(corrupt.error)
-
-    def _entries(self, key: Key) -> dict[Any, Entry[Any]]:
-        match key:
-            case ClaimsKey():
-                return self._claims
-            case LinkKey():
-                return self._links
-            case OciReferenceKey():
-                return self._oci_references
-        raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
 
     def _refold(self, key: Key, revision: int) -> list[Change]:
         """Bring the entry of *key* in line with what its subjects say; rule 2."""
         entries = self._entries(key)
         previous = entries.get(key)
-        versions = self.versions(key)
-        if not versions:
+        newest_first = self.held_by(key)
+        if not newest_first:
             del self._subjects[key]
-        record = versions[0].record if versions else None
+        record = newest_first[0].record if newest_first else None
         if record is None:
             if previous is None:
                 return []
             del entries[key]
             self._index_alias(previous.record, None)
             return [RecordRemoved(key, revision, previous)]
-        holders = tuple(version.subject for version in versions if version.record is not None)
-        entry = entries[key] = Entry(record, versions[0].revision, holders)
+        holders = tuple(held.subject for held in newest_first if held.record is not None)
+        entry = entries[key] = Entry(record, newest_first[0].revision, holders)
         self._index_alias(previous.record if previous else None, entry)
         if previous is not None and previous.revision == entry.revision:
             return []
@@ -303,7 +319,3 @@ class LatticeView:
             call_alias = entry.record.call_alias
             if len(call_alias) >= _SHORTEST_ALIAS:
                 self._aliases.setdefault(call_alias, {})[entry.record.key] = entry.revision
-
-
-def _differs(left: Record, right: Record) -> bool:
-    return left != right or left.extra != right.extra

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from typing import Self, TypeAlias
 
 import attrs
 
 from lattice_store._formats import StreamFormat
 from lattice_store._records import Key, Record
-from lattice_store._view import Change, Entry, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._view import Change, Entry, Fold, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store.clock import Clock
 from lattice_store.errors import (
-    ConnectionLostError,
     LatticeStoreError,
     ReplayInterruptedError,
     ResetReason,
     StorageClosedError,
-    StorageTimeoutError,
-    StorageUnavailableError,
     StreamNotFoundError,
+    may_pass,
 )
 from lattice_store.limits import Limits
 from lattice_store.model import DELIVER_LAST_PER_SUBJECT
 from lattice_store.storage import Replay, Storage
-
-_PASSES_BY_ITSELF = (StreamNotFoundError, StorageUnavailableError, StorageTimeoutError, ConnectionLostError)
 
 
 @attrs.frozen
@@ -68,15 +63,23 @@ class Watch:
         self._storage, self._format, self._subjects = storage, format_, subjects
         self._limits, self._clock = limits, clock
         self._on_batch: Callable[[], None] = lambda: None
-        self._stack = AsyncExitStack()
-        self._replay: Replay | None = None
+        self._replays = AsyncExitStack()
+        self._stream_of_events: AsyncGenerator[Event, None] | None = None
         self._view = LatticeView(format_)
         self._coalesced = 0
 
     @property
     def view(self) -> LatticeView:
-        """The records as of the last event; complete once `CaughtUp` was yielded. A reset replaces the object."""
+        """The records as this watch knows them: ahead of the events by what is left of a batch or snapshot.
+
+        Complete from the first event on. A reset replaces the object.
+        """
         return self._view
+
+    @property
+    def stream(self) -> str:
+        """Name of the stream that is followed."""
+        return self._format.stream
 
     @property
     def coalesced(self) -> int:
@@ -87,23 +90,34 @@ class Watch:
         """Have *callback* called whenever the view moved on, also by a batch without a change."""
         self._on_batch = callback
 
-    async def __aenter__(self) -> Watch:
-        self._replay = await self._stack.enter_async_context(self._open())
+    async def __aenter__(self) -> Self:
+        replay = await self._replays.enter_async_context(self._open())
+        self._stream_of_events = self._follow(replay)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._stack.aclose()
+        if self._stream_of_events is not None:
+            await self._stream_of_events.aclose()
+        await self._replays.aclose()
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield events for ever.
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        """Return the next event; there is always one more.
 
         Raises:
-            StorageClosedError: the storage was closed.
+            StorageClosedError: the storage or the watch was closed, or the watch was not entered.
             PermissionDeniedError: after a reset, the stream may not be read any more.
         """
-        replay = self._replay
-        if replay is None:
+        if self._stream_of_events is None:
             raise StorageClosedError("a watch is read inside its 'async with' block")
+        try:
+            return await anext(self._stream_of_events)
+        except StopAsyncIteration:
+            raise StorageClosedError("the watch was left, or ended with an error") from None
+
+    async def _follow(self, replay: Replay) -> AsyncGenerator[Event, None]:
         while True:
             try:
                 async for event in self._events(replay):
@@ -113,24 +127,25 @@ class Watch:
             replay = await self._reopened()
 
     async def _events(self, replay: Replay) -> AsyncIterator[Event]:
-        batches = replay.batches()
-        fresh = LatticeView(self._format)
-        fresh.advance(replay.stream.state.last_sequence if replay.caught_up else 0)
-        if not replay.caught_up:
-            async for batch in batches:
-                fresh.absorb(batch)
-                if batch.caught_up:
-                    break
-        former, self._view = self._view, fresh
-        self._on_batch()
-        for change in former.changes_to(fresh):
-            yield change
-        yield CaughtUp(fresh.revision, len(fresh))
-        async for batch in batches:
-            changes = fresh.apply_batch(batch)
+        fresh = Fold(self._format)
+        async with aclosing(replay.batches()) as batches:
+            if replay.caught_up:
+                fresh.advance(replay.stream.state.last_sequence)
+            else:
+                async for batch in batches:
+                    fresh.absorb(batch)
+                    if batch.caught_up:
+                        break
+            former, self._view = self._view, fresh
             self._on_batch()
-            for change in self._bounded(changes):
+            for change in former.changes_to(fresh):
                 yield change
+            yield CaughtUp(fresh.revision, len(fresh))
+            async for batch in batches:
+                changes = fresh.apply_batch(batch)
+                self._on_batch()
+                for change in self._bounded(changes):
+                    yield change
 
     def _bounded(self, changes: Sequence[Change]) -> Iterable[Change]:
         if len(changes) <= self._limits.watch_buffer:
@@ -146,12 +161,14 @@ class Watch:
         """Open the next replay as soon as the stream is back."""
         pause_ns = self._limits.retry_min_ns
         while True:
-            await self._stack.aclose()
+            await self._replays.aclose()
             try:
-                return await self._stack.enter_async_context(self._open())
-            except _PASSES_BY_ITSELF:
-                await self._clock.sleep(pause_ns)
-                pause_ns = min(2 * pause_ns, self._limits.retry_max_ns)
+                return await self._replays.enter_async_context(self._open())
+            except LatticeStoreError as error:
+                if not isinstance(error, StreamNotFoundError | ReplayInterruptedError) and not may_pass(error):
+                    raise
+            await self._clock.sleep(pause_ns)
+            pause_ns = min(2 * pause_ns, self._limits.retry_max_ns)
 
 
 def coalesce(changes: Sequence[Change]) -> list[Change]:
@@ -170,96 +187,3 @@ def coalesce(changes: Sequence[Change]) -> list[Change]:
         elif first is not None:
             newest[key] = RecordRemoved(key, change.revision, first)
     return list(newest.values())
-
-
-class LiveView:
-    """A view that follows its lattice in the background, as long as ``Lattice.attach`` is open.
-
-    Reads of the lattice are answered from it, and a put returns once it has arrived here.
-    """
-
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-        watch.call_after_each_batch(self._wake)
-        self._waiting: dict[asyncio.Future[None], int] = {}
-        self._resets = 0
-        self._current = False
-        self._failure: LatticeStoreError | None = None
-
-    @property
-    def view(self) -> LatticeView:
-        """The records as they are now. A reset replaces the object."""
-        return self._watch.view
-
-    @property
-    def resets(self) -> int:
-        """How often the stream was lost or replaced."""
-        return self._resets
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the view follows: caught up, not failed, and not waiting for a lost stream to come back.
-
-        That a stream was lost is known once the following task has heard of it, a moment after it happened.
-        """
-        return self._current
-
-    async def wait_for(self, revision: int) -> None:
-        """Wait until everything up to *revision* is in the view. Bound it with ``asyncio.timeout``.
-
-        Raises:
-            ReplayInterruptedError: the stream was lost or replaced meanwhile; its revisions began anew.
-            LatticeStoreError: following ended for good, for this reason.
-        """
-        if self._failure is not None:
-            raise self._failure
-        if self._current and self.view.revision >= revision:
-            return
-        arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[arrived] = revision
-        try:
-            await arrived
-        finally:
-            self._waiting.pop(arrived, None)
-
-    @asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
-        """Follow in a task of its own; entered once the view has caught up."""
-        async with self._watch:
-            task = asyncio.create_task(self._follow(), name="lattice-store live view")
-            try:
-                await self.wait_for(0)
-                yield
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                self._end(StorageClosedError("the live view was left"))
-
-    async def _follow(self) -> None:
-        try:
-            async for event in self._watch:
-                if isinstance(event, CaughtUp):
-                    self._current = True
-                    self._wake()
-                elif isinstance(event, Reset):
-                    self._current = False
-                    self._resets += 1
-                    self._refuse(ReplayInterruptedError(self.view.prefix, event.reason, self.view.revision))
-        except LatticeStoreError as error:
-            self._end(error)
-
-    def _wake(self) -> None:
-        if self._current:
-            for arrived, revision in list(self._waiting.items()):
-                if self.view.revision >= revision and not arrived.done():
-                    arrived.set_result(None)
-
-    def _refuse(self, error: LatticeStoreError) -> None:
-        for arrived in self._waiting:
-            if not arrived.done():
-                arrived.set_exception(error)
-
-    def _end(self, error: LatticeStoreError) -> None:
-        self._current = False
-        self._failure = self._failure or error
-        self._refuse(self._failure)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 from lattice_store._formats import StreamFormat
 from lattice_store._reads import Reader
-from lattice_store._records import Claims, Key, Kind, LinkDefinition, LinkKey, Record
-from lattice_store._view import Entry, LatticeView, Version
+from lattice_store._records import Claims, Key, Kind, LinkDefinition, LinkKey, Record, key_of, same
+from lattice_store._view import Entry, Fold, Held, LatticeView
 from lattice_store.errors import (
     CorruptRecordError,
     InvalidArgumentError,
@@ -42,17 +42,17 @@ class Writer:
         self._storage, self._format, self._reader, self._limits = storage, format_, reader, limits
 
     async def put(self, record: Record, expect: int | None) -> int:
-        subject = self._format.subject(record.key)
+        subject = self._format.subject(key_of(record))
         payload = self._format.encode(record, subject)  # a bad record is refused before anything is read
         if expect is not None:
             return await self._put_expecting(record, expect)
         if isinstance(record, Claims):
             stored = await self._stored(record.key)
-            if stored is not None and self._format.encode(stored.record, subject) == payload:
+            if stored is not None and same(stored.record, record):
                 return stored.revision
         elif isinstance(record, LinkDefinition):
             links, _ = await self._reader.stored_links()
-            subject = self._subject_for(record, links)
+            subject = self._subject_for(record.key, links)
             payload = self._format.encode(record, subject)
         return await self._publish(subject, payload)
 
@@ -65,7 +65,7 @@ class Writer:
         def publications() -> Iterator[Publication]:
             for record in given:
                 try:
-                    subject = self._subject_for(record, links)
+                    subject = self._subject_for(key_of(record), links)
                     publication = Publication(subject=subject, payload=self._format.encode(record, subject))
                 except InvalidRecordError as error:
                     order.append(error)
@@ -80,20 +80,21 @@ class Writer:
                     yield subject
                 if isinstance(result, PubAck):
                     last = max(last, result.sequence)
+                    self._reader.raise_floor(last)
                     yield self._misplaced(subject, result) or result.sequence
                 else:
                     yield result
         for refusal in order:
             if isinstance(refusal, LatticeStoreError):
                 yield refusal
-        await self._reader.note_written(last)
+        await self._reader.settle(last)
 
     async def _put_expecting(self, record: Record, expect: int) -> int:
         key = record.key
         if isinstance(key, LinkKey):
 
-            def replacement(versions: tuple[Version, ...]) -> tuple[str, bytes]:
-                subject = versions[0].subject if versions else self._format.subject(key)
+            def replacement(held: tuple[Held, ...]) -> tuple[str, bytes]:
+                subject = held[0].subject if held else self._format.subject(key)
                 return subject, self._format.encode(record, subject)
 
             revision, _ = await self._compare_and_set_link(key, expect, replacement)
@@ -119,18 +120,18 @@ class Writer:
     async def _remove_link(self, key: LinkKey, expect: int | None) -> int | None:
         if expect is None:
             links, _ = await self._reader.stored_links()
-            holders = _holders(links.versions(key))
+            holders = _holders(links.held_by(key))
             if not holders:
                 return None
             revision = await self._publish(*self._mark(key, holders[0]))
         else:
-            revision, versions = await self._compare_and_set_link(
-                key, expect, lambda versions: self._mark(key, versions[0])
+            revision, held = await self._compare_and_set_link(
+                key, expect, lambda held: self._mark(key, _live(key, expect, held))
             )
-            holders = _holders(versions)
-        for position, version in enumerate(holders[1:], start=1):
+            holders = _holders(held)
+        for position, holder in enumerate(holders[1:], start=1):
             try:
-                await self._publish(*self._mark(key, version), Expect(last_subject_sequence=version.revision))
+                await self._publish(*self._mark(key, holder), Expect(last_subject_sequence=holder.revision))
             except WrongLastSequenceError:
                 continue  # put again meanwhile: that is a new value, not the one to remove
             except LatticeStoreError as error:
@@ -139,31 +140,32 @@ class Writer:
         return revision
 
     async def _compare_and_set_link(
-        self, key: LinkKey, expect: int, write: Callable[[tuple[Version, ...]], tuple[str, bytes]]
-    ) -> tuple[int, tuple[Version, ...]]:
-        """Publish what *write* makes of the triple's versions, if the triple is at *expect* and no link changed."""
-        all_links = self._format.subjects_of(Kind.LINK)
-        attempts = self._limits.compare_and_set_attempts
-        while True:
-            links, last_sequence = await self._reader.stored_links()
-            versions = links.versions(key)
-            _check_revision(key, expect, versions)
-            condition = Expect(last_subject_sequence=last_sequence, last_subject_filter=all_links)
-            try:
-                return await self._publish(*write(versions), condition), versions
-            except WrongLastSequenceError:
-                attempts -= 1
-                if not attempts:
-                    raise
+        self, key: LinkKey, expect: int, write: Callable[[tuple[Held, ...]], tuple[str, bytes]]
+    ) -> tuple[int, tuple[Held, ...]]:
+        """Try until no unrelated link gets in between; return the new revision and what was held before."""
+        for _ in range(self._limits.compare_and_set_attempts - 1):
+            with suppress(WrongLastSequenceError):
+                return await self._try_to_set_link(key, expect, write)
+        return await self._try_to_set_link(key, expect, write)
+
+    async def _try_to_set_link(
+        self, key: LinkKey, expect: int, write: Callable[[tuple[Held, ...]], tuple[str, bytes]]
+    ) -> tuple[int, tuple[Held, ...]]:
+        """Publish what *write* makes of what the triple holds, if it is at *expect* and no link changed."""
+        links, last_sequence = await self._reader.stored_links()
+        held = links.held_by(key)
+        _check_revision(key, expect, held)
+        condition = Expect(last_subject_sequence=last_sequence, last_subject_filter=self._format.subjects_of(Kind.LINK))
+        return await self._publish(*write(held), condition), held
 
     async def _sequence_if_absent(self, key: Key, subject: str) -> int:
         """Return the last sequence on *subject*, where no record of *key* may live; a deletion mark may stand there."""
         message = await self._reader.last_message(subject)
         if message is None:
             return 0
-        view = LatticeView(self._format)
+        view = Fold(self._format)
         view.apply(message)
-        _check_revision(key, ABSENT, view.versions(key))
+        _check_revision(key, ABSENT, view.held_by(key))
         return message.sequence
 
     async def _stored(self, key: Key) -> Entry[Any] | None:
@@ -172,15 +174,15 @@ class Writer:
         except CorruptRecordError:  # to be replaced
             return None
 
-    def _subject_for(self, record: Record, links: LatticeView) -> str:
-        """Return where to put *record*: the newest subject that speaks of its key, or else a new one."""
-        versions = links.versions(record.key) if isinstance(record, LinkDefinition) else ()
-        return versions[0].subject if versions else self._format.subject(record.key)
+    def _subject_for(self, key: Key, links: LatticeView) -> str:
+        """Return where to put a record: the newest subject that speaks of its key, or else a new one."""
+        held = links.held_by(key) if isinstance(key, LinkKey) else ()
+        return held[0].subject if held else self._format.subject(key)
 
-    def _mark(self, key: Key, version: Version) -> tuple[str, bytes]:
-        """Return subject and payload that mark *version* as deleted."""
-        assert version.record is not None
-        return version.subject, self._format.encode_deleted(version.record.source, key)
+    def _mark(self, key: Key, holder: Held) -> tuple[str, bytes]:
+        """Return subject and payload that mark *holder* as deleted."""
+        assert holder.record is not None
+        return holder.subject, self._format.encode_deleted(holder.record.source, key)
 
     async def _publish_expecting(self, key: Key, expect: int, subject: str, payload: bytes, sequence: int) -> int:
         try:
@@ -194,7 +196,7 @@ class Writer:
         misplaced = self._misplaced(subject, ack)
         if misplaced is not None:
             raise misplaced
-        await self._reader.note_written(ack.sequence)
+        await self._reader.settle(ack.sequence)
         return ack.sequence
 
     def _misplaced(self, subject: str, ack: PubAck) -> MisplacedRecordError | None:
@@ -216,13 +218,19 @@ def checked_revision(expect: object, *, lowest: int) -> int | None:
     return expect
 
 
-def _holders(versions: tuple[Version, ...]) -> list[Version]:
-    return [version for version in versions if version.record is not None]
+def _live(key: Key, expect: int, held: tuple[Held, ...]) -> Held:
+    if held[0].record is None:  # at *expect*, but that is a mark already
+        raise RevisionMismatchError(str(key), expect, 0)
+    return held[0]
 
 
-def _check_revision(key: Key, expect: int, versions: tuple[Version, ...]) -> None:
-    """Compare the newest version with *expect*: its revision, or `ABSENT` if there must be no record."""
-    newest = versions[0] if versions else None
+def _holders(held: tuple[Held, ...]) -> list[Held]:
+    return [holder for holder in held if holder.record is not None]
+
+
+def _check_revision(key: Key, expect: int, held: tuple[Held, ...]) -> None:
+    """Compare the newest holder with *expect*: its revision, or `ABSENT` if there must be no record."""
+    newest = held[0] if held else None
     live = newest.revision if newest is not None and newest.record is not None else 0
     revision = newest.revision if newest is not None else 0
     if (live if expect == ABSENT else revision) != expect:

@@ -351,6 +351,18 @@ class RemoveIncompleteError(RecordError):
         return f"{self.key}: not yet marked deleted on {', '.join(self.remaining)}"
 
 
+_MAXIMUM_CONSUMERS = 10026  # passes, once the server has noticed that an old consumer is gone
+
+
+def may_pass(error: LatticeStoreError) -> bool:
+    """Return whether trying again later may help: no connection, no answer, or a server that is not ready."""
+    if isinstance(error, ApiError):
+        return error.code >= 500 or error.err_code == _MAXIMUM_CONSUMERS
+    if isinstance(error, AuthenticationError):
+        return False
+    return isinstance(error, StorageUnavailableError | StorageTimeoutError | ConnectionLostError)
+
+
 _BY_ERR_CODE: dict[int, type[ApiError]] = {
     10014: ConsumerNotFoundError,
     10037: MessageNotFoundError,

@@ -126,7 +126,8 @@ class StreamState:
     """What a stream holds, as the server reports it.
 
     ``last_sequence`` never goes back when messages are removed. ``first_sequence`` of an emptied stream
-    is ``last_sequence + 1``; of a stream never used, 0. Times are ``None`` where there is no message.
+    is ``last_sequence + 1``; of a stream never used, 0. The first time is ``None`` while there is no message,
+    the last one until there was one.
     """
 
     messages: int = 0

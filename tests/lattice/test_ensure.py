@@ -3,6 +3,7 @@ import pytest
 
 from lattice_store import Difference, EnsureOutcome, Lattice, StreamConfig
 from lattice_store.errors import (
+    ConnectionLostError,
     InvalidPrefixError,
     JetStreamDisabledError,
     NoRespondersError,
@@ -97,6 +98,8 @@ async def test_an_odd_prefix_may_be_opened_but_not_created(storage, prefix):
         (PermissionDeniedError("no"), EnsureOutcome.DENIED),
         (NoRespondersError("nobody"), EnsureOutcome.UNAVAILABLE),
         (StorageTimeoutError("late"), EnsureOutcome.UNAVAILABLE),
+        (ConnectionLostError("cut"), EnsureOutcome.UNAVAILABLE),
+        (api_error(503, 10047, "insufficient storage resources available"), EnsureOutcome.DENIED),
         (api_error(503, 10076, "JetStream not enabled"), EnsureOutcome.UNAVAILABLE),
     ],
 )

@@ -32,6 +32,7 @@ from lattice_store.errors import (
     StreamNotFoundError,
     WrongLastSequenceError,
 )
+from lattice_store.limits import Limits
 from lattice_store_sim import SimStorage
 from tests.unit.samples import CLAIMS, LINKS, REFERENCES
 
@@ -128,6 +129,12 @@ async def test_equal_claims_are_not_written_again_so_their_alias_stays_theirs(la
     assert view.alias_conflicts()[0].others == (ClaimsKey("MOTHER"),)
 
 
+async def test_claims_that_only_a_tolerant_reader_takes_can_be_replaced(lattice, storage, prefix):
+    await storage.publish(f"lc.{prefix}.claims.MECHO", b'{"sub":"MECHO","name":"x"}')
+    assert await lattice.put(ECHO) == 2
+    assert (await lattice.get(ECHO.key)).record == ECHO
+
+
 async def test_claims_put_over_garbage_are_written(lattice, storage, prefix):
     await storage.publish(f"lc.{prefix}.claims.MECHO", b"garbage")
     with pytest.raises(CorruptRecordError, match=r"claims\.MECHO at revision 1: not the JSON"):
@@ -137,13 +144,16 @@ async def test_claims_put_over_garbage_are_written(lattice, storage, prefix):
 
 
 async def test_a_bad_record_is_refused_before_anything_is_sent(lattice, storage):
-    for record in (attrs.evolve(ECHO, public_key="M.>"), attrs.evolve(LINK, provider_id=""), "MECHO"):
-        with pytest.raises((InvalidRecordError, AttributeError)):
-            await lattice.put(record)
-    with pytest.raises(InvalidRecordError):
-        await lattice.get(ClaimsKey("*"))
-    with pytest.raises(InvalidRecordError):
-        await lattice.remove(ClaimsKey(">"))
+    for record in (attrs.evolve(ECHO, public_key="M.>"), attrs.evolve(LINK, provider_id=""), "MECHO", None):
+        for expect in (None, ABSENT, 7):
+            with pytest.raises(InvalidRecordError):
+                await lattice.put(record, expect=expect)
+        assert [type(result) async for result in lattice.put_many([record])] == [InvalidRecordError]
+    for key in (ClaimsKey("*"), ClaimsKey(">"), "MECHO", ("M1", "c", "default"), None):
+        with pytest.raises(InvalidRecordError):
+            await lattice.get(key)
+        with pytest.raises(InvalidRecordError):
+            await lattice.remove(key)
     assert (await storage.stream_info(lattice.stream)).state.last_sequence == 0
 
 
@@ -190,6 +200,9 @@ async def test_a_removal_can_be_compared_too(lattice, record):
     assert mark > second
     with pytest.raises(RevisionMismatchError) as caught:
         await lattice.remove(record.key, expect=second)
+    assert caught.value.actual == 0
+    with pytest.raises(RevisionMismatchError) as caught:
+        await lattice.remove(record.key, expect=mark)
     assert caught.value.actual == 0
     assert await lattice.put(record, expect=mark) > mark
 
@@ -422,6 +435,15 @@ async def test_garbage_is_counted_and_stops_nothing(lattice, storage, prefix):
     view = await lattice.rebuild()
     assert len(view) == 2
     assert len(view.corrupt) == 3
+
+
+async def test_the_limit_of_values_is_the_one_given(storage, prefix):
+    lattice = Lattice(storage, prefix, limits=Limits(max_value_bytes=200))
+    await lattice.ensure()
+    with pytest.raises(InvalidRecordError, match="at most 200 may be written"):
+        await lattice.put(attrs.evolve(ECHO, name="x" * 200))
+    await Lattice(storage, prefix).put(attrs.evolve(ECHO, name="x" * 200))
+    assert len((await lattice.rebuild()).corrupt) == 1
 
 
 async def test_repr_names_lattice_and_storage(lattice):

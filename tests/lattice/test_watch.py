@@ -1,6 +1,7 @@
 """Following a lattice, on both backends."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import attrs
 import pytest
@@ -19,10 +20,19 @@ from lattice_store import (
     ResetReason,
 )
 from lattice_store._formats import StreamFormat
-from lattice_store._view import LatticeView
+from lattice_store._view import Fold
 from lattice_store._watch import coalesce
-from lattice_store.errors import PermissionDeniedError, ReplayInterruptedError, StorageClosedError, StreamNotFoundError
+from lattice_store.errors import (
+    ConnectionLostError,
+    PermissionDeniedError,
+    ReplayInterruptedError,
+    StorageClosedError,
+    StreamNotFoundError,
+    api_error,
+)
 from lattice_store.limits import Limits
+from lattice_store.testing import RecordingStorage
+from lattice_store.testing._forwarding import ForwardingReplay
 from lattice_store_sim import SimServer, SimStorage
 from tests.lattice.conftest import LIMITS
 
@@ -72,6 +82,25 @@ async def test_an_empty_lattice_is_caught_up_at_once(lattice):
         assert await events.next() == CaughtUp(revision=0, records=0)
         await lattice.put(LINK)
         assert (await events.next()).entry.record == LINK
+
+
+async def test_a_loop_over_a_watch_is_taken_up_where_it_was_left(lattice):
+    await lattice.put(ECHO)
+    async with lattice.watch() as watch:
+        async with asyncio.timeout(15):
+            snapshot = []
+            async for event in watch:
+                snapshot.append(event)
+                if isinstance(event, CaughtUp):
+                    break
+            assert len(snapshot) == 2
+            await lattice.put(IMAGE)
+            async for event in watch:
+                assert event.entry.record == IMAGE
+                break
+        assert len(watch.view) == 2
+    with pytest.raises(StorageClosedError):
+        await anext(watch)
 
 
 async def test_deleted_and_folded_links_never_show_in_a_snapshot(lattice, storage, prefix):
@@ -238,11 +267,122 @@ async def test_following_that_ends_for_good_says_why(prefix):
         assert not live.is_current
 
 
+async def test_whatever_ends_the_following_is_told(prefix):
+    class Broken(SimStorage):
+        broken = False
+
+        def replay(self, stream, **options):
+            if self.broken:
+                raise KeyError("a bug somewhere")
+            return super().replay(stream, **options)
+
+    storage = Broken()
+    lattice = Lattice(storage, prefix, limits=LIMITS)
+    await lattice.ensure()
+    async with lattice.attach() as live:
+        storage.broken = True
+        await storage.delete_stream(lattice.stream)
+        with pytest.raises((KeyError, ReplayInterruptedError)):
+            await live.wait_for(9)
+        with pytest.raises(KeyError):
+            while True:
+                await live.wait_for(9)
+        assert not live.is_current
+
+
+async def test_a_stream_lost_again_while_it_is_reopened_is_waited_for(prefix):
+    class Shaky(SimStorage):
+        failures = ()
+
+        def replay(self, stream, **options):
+            if self.failures:
+                self.failures, error = self.failures[1:], self.failures[0]
+                raise error
+            return super().replay(stream, **options)
+
+    storage = Shaky()
+    lattice = Lattice(storage, prefix, limits=LIMITS)
+    await lattice.ensure()
+    async with lattice.watch() as watch:
+        events = Events(watch)
+        await events.through(CaughtUp)
+        storage.failures = (
+            ReplayInterruptedError(lattice.stream, ResetReason.STREAM_RECREATED, 3),
+            api_error(503, 10008, "JetStream system temporarily unavailable"),
+            ConnectionLostError("cut"),
+        )
+        await storage.delete_stream(lattice.stream)
+        await lattice.ensure()
+        assert isinstance((await events.through(CaughtUp))[0], Reset)
+
+
+class Lagging(SimStorage):
+    """Its replays hold back what comes after the snapshot."""
+
+    def __init__(self):
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def replay(self, stream, **options):
+        async with super().replay(stream, **options) as replay:
+            if options["subjects"] == ("lc.default.>",):
+                yield HeldBack(replay, self.go_on)
+            else:
+                yield replay
+
+
+class HeldBack(ForwardingReplay):
+    def __init__(self, inner, go_on):
+        super().__init__(inner)
+        self._go_on = go_on
+
+    async def batches(self):
+        async for batch in self._inner.batches():
+            await self._go_on.wait()
+            yield batch
+
+
+async def test_own_writes_are_read_even_while_the_view_lags():
+    storage = Lagging()
+    lattice = Lattice(storage, limits=Limits(request_timeout_ns=1_000_000))
+    await lattice.ensure()
+    other = Lattice(storage)
+    async with lattice.attach() as live:
+        revision = await lattice.put(ECHO)
+        assert live.view.revision < revision
+        assert (await lattice.get(ECHO.key)).revision == revision
+        assert [result async for result in lattice.put_many([])] == []
+        assert (await lattice.get(ECHO.key)).revision == revision, "nothing written lowers what was seen"
+        async for stored in lattice.put_many([IMAGE]):
+            assert (await lattice.get(IMAGE.key)).revision == stored
+            break
+        theirs = await other.put(attrs.evolve(ECHO, public_key="MX"))
+        assert await lattice.put(attrs.evolve(ECHO, public_key="MX")) == theirs, "equal claims are seen, not written"
+        assert (await lattice.get(ClaimsKey("MX"))).revision == theirs
+        await other.remove(ECHO.key)
+        assert await lattice.remove(ECHO.key) is None
+        assert await lattice.find(ECHO.key) is None
+        storage.go_on.set()
+
+
+async def test_reads_from_an_empty_view_cost_no_request():
+    storage = RecordingStorage(SimStorage())
+    lattice = Lattice(storage)
+    await lattice.ensure()
+    async with lattice.attach():
+        before = len(storage.calls)
+        assert await lattice.find(ECHO.key) is None
+        assert await lattice.find(LINK.key) is None
+        assert await lattice.list(Claims) == ()
+        assert len(storage.calls) == before
+
+
 # -- coalescing -------------------------------------------------------------------------------------
 
 
 def changes_of(*messages):
-    view = LatticeView(StreamFormat("default"))
+    view = Fold(StreamFormat("default"))
     return [change for message in messages for change in view.apply(message)]
 
 

@@ -6,7 +6,17 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import StorageType, StreamConfig
 
-from lattice_store import CaughtUp, Claims, ClaimsKey, EnsureOutcome, Lattice, LinkDefinition, OciReference, nats
+from lattice_store import (
+    CaughtUp,
+    Claims,
+    ClaimsKey,
+    EnsureOutcome,
+    Lattice,
+    LinkDefinition,
+    LinkKey,
+    OciReference,
+    nats,
+)
 from tests.lattice.conftest import LIMITS
 from tests.unit.samples import CLAIMS, LINKS, REFERENCES
 
@@ -92,17 +102,17 @@ async def test_what_a_host_publishes_is_read(plain, storage, prefix):
     assert read["kvcounter"].rev == "1631624220"
     assert read["HTTP Server"].is_provider
     assert {entry.record.key for entry in view.links.values()} == {
-        (value["actor_id"], value["contract_id"], value["link_name"]) for value in LINKS
+        LinkKey(value["actor_id"], value["contract_id"], value["link_name"]) for value in LINKS
     }
     keyvalue = next(value for value in LINKS if value["contract_id"] == "wasmcloud:keyvalue")
-    assert view.links[keyvalue["actor_id"], "wasmcloud:keyvalue", "default"].record.values == keyvalue["values"]
+    assert view.links[LinkKey(keyvalue["actor_id"], "wasmcloud:keyvalue")].record.values == keyvalue["values"]
     assert {entry.record.oci_url: entry.record.public_key for entry in view.oci_references.values()} == {
         value["oci_url"]: value["public_key"] for value, _ in REFERENCES
     }
     host_deletes = {**LINKS[0], "deleted": True}
     await plain.publish(f"lc.{prefix}.linkdefs.{LINKS[0]['id']}", json.dumps(host_deletes).encode())
     await plain.flush()
-    key = (LINKS[0]["actor_id"], LINKS[0]["contract_id"], "default")
+    key = LinkKey(LINKS[0]["actor_id"], LINKS[0]["contract_id"])
     assert key not in (await lattice.rebuild()).links
 
 

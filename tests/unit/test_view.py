@@ -2,13 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lattice_store._formats import StreamFormat, reference_token
 from lattice_store._records import Claims, ClaimsKey, LinkKey, OciReferenceKey
-from lattice_store._view import LatticeView, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._view import Fold, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store.headers import NO_HEADERS
 from lattice_store.model import Batch, Message
 
@@ -40,7 +41,7 @@ def garbage(sequence: int, subject: str) -> Message:
 
 
 def folded(*messages: Message) -> LatticeView:
-    view = LatticeView(FORMAT)
+    view = Fold(FORMAT)
     for message in messages:
         view.apply(message)
     return view
@@ -66,7 +67,7 @@ def test_a_message_twice_or_out_of_date_changes_nothing():
 
 
 def test_changes_tell_what_was_there_before():
-    view = LatticeView(FORMAT)
+    view = Fold(FORMAT)
     (first,) = view.apply(claims(1, name="a"))
     assert isinstance(first, RecordPut)
     assert first.previous is None
@@ -145,7 +146,7 @@ def test_hosts_ignore_aliases_of_a_single_letter():
 
 
 def test_a_batch_moves_the_revision_even_without_messages():
-    view = LatticeView(FORMAT)
+    view = Fold(FORMAT)
     assert view.apply_batch(Batch(messages=(), sequence=7, pending=0, caught_up=True)) == []
     assert view.revision == 7
     view.apply_batch(Batch(messages=(claims(8), claims(9, "M2")), sequence=9, pending=0, caught_up=True))
@@ -175,7 +176,7 @@ makers = st.one_of(
         st.sampled_from(IDS), st.sampled_from(ACTORS), st.booleans(), st.sampled_from(["u", "v"]),
     ),
     st.builds(
-        lambda url, deleted: lambda n: reference(n, url, deleted=deleted), st.sampled_from(["r", "s"]), st.booleans()
+        lambda url, deleted: lambda n: reference(n, url, deleted=deleted), st.sampled_from(["M1", "s"]), st.booleans()
     ),
     st.builds(lambda subject: lambda n: garbage(n, subject), st.sampled_from(SUBJECTS)),
 )  # fmt: skip
@@ -191,7 +192,10 @@ def reference_fold(messages: list[Message]) -> dict[object, tuple[int, object]]:
             value = json.loads(message.payload)
         except ValueError:
             continue
-        key = value.get("sub") or value.get("oci_url") or (value["actor_id"], value["contract_id"], value["link_name"])
+        if "actor_id" in value:
+            key = (value["actor_id"], value["contract_id"], value["link_name"])
+        else:
+            key = ("claims", value["sub"]) if "sub" in value else ("reference", value["oci_url"])
         newest[key] = (message.sequence, value)
     return {key: (sequence, value) for key, (sequence, value) in newest.items() if not value.get("deleted")}
 
@@ -210,12 +214,13 @@ def test_the_view_is_what_the_last_messages_say(messages):
     found = {}
     for entry in view:
         key = entry.record.key
-        found[tuple(key) if isinstance(key, LinkKey) else key[0]] = entry.revision
+        kind = {ClaimsKey: ("claims",), OciReferenceKey: ("reference",), LinkKey: ()}[type(key)]
+        found[(*kind, *msgspec.structs.astuple(key))] = entry.revision
     assert found == {key: sequence for key, (sequence, _) in expected.items()}
     claimed: dict[str, list[tuple[int, str]]] = {}
-    for key, (sequence, value) in expected.items():
+    for sequence, value in expected.values():
         if "sub" in value and len(value["call_alias"]) > 1:
-            claimed.setdefault(value["call_alias"], []).append((sequence, key))
+            claimed.setdefault(value["call_alias"], []).append((sequence, value["sub"]))
     for alias, claimants in claimed.items():
         assert view.find_call_alias(alias).record.public_key == min(claimants)[1]
     assert len(view.alias_conflicts()) == sum(len(claimants) > 1 for claimants in claimed.values())
@@ -234,7 +239,7 @@ def test_rebuilding_gives_what_following_gave(messages, data):
 
 @given(histories)
 def test_the_changes_replayed_give_the_records(messages):
-    view, records = LatticeView(FORMAT), {}
+    view, records = Fold(FORMAT), {}
     for message in messages:
         for change in view.apply(message):
             if isinstance(change, RecordPut):
@@ -259,6 +264,15 @@ def test_the_differences_between_two_views_lead_from_one_to_the_other(before, af
             assert change.error.subject in new.corrupt
     assert records == {entry.record.key: entry.record for entry in new}
     assert list(new.changes_to(new)) == []
+
+
+def test_keys_of_different_kinds_are_never_equal():
+    view = folded(claims(1, "X"), reference(2, "X"))
+    assert ClaimsKey("X") != OciReferenceKey("X")
+    assert view.find(OciReferenceKey("X")).subjects == (f"lc.default.refmap.{reference_token('X')}",)
+    view.apply(garbage(3, f"lc.default.refmap.{reference_token('X')}"))
+    assert view.find(OciReferenceKey("X")) is None
+    assert isinstance(view.find(ClaimsKey("X")).record, Claims)
 
 
 def test_views_of_claims_hold_typed_records():

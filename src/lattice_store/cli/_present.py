@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from lattice_store._records import (
     Claims,
     ClaimsKey,
@@ -78,7 +80,7 @@ def event_json(event: Event, *, show_values: bool) -> dict[str, Any]:
         case RecordPut(entry):
             return {"type": "put", **entry_json(entry, show_values=show_values)}
         case RecordRemoved(key, revision):
-            return {"type": "removed", "kind": kind_of(key), "key": key._asdict(), "revision": revision}
+            return {"type": "removed", "kind": kind_of(key), "key": msgspec.structs.asdict(key), "revision": revision}
         case RecordCorrupt(error):
             return {"type": "corrupt", **corrupt_json(error)}
         case CaughtUp(revision, records):
@@ -127,7 +129,7 @@ def rows(entries: Iterable[Entry[Record]], *, show_values: bool) -> Iterator[tup
                 version = record.version or ""
                 yield record.public_key, record.name, version, record.call_alias, capabilities, revision
             case LinkDefinition():
-                yield *record.key, record.provider_id, _settings(record, show_values), revision
+                yield *msgspec.structs.astuple(record.key), record.provider_id, _settings(record, show_values), revision
             case OciReference():
                 yield record.oci_url, record.public_key, revision
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
+import msgspec
 from cyclopts import Parameter
 
 from lattice_store._formats import StreamFormat
@@ -65,7 +66,7 @@ async def ls(
     async with at.opened(session) as (_, lattice):
         with progress_bar(session, "reading") as progress:
             view = await lattice.rebuild(*wanted, progress=progress)
-    entries = sorted(view, key=lambda entry: entry.record.key)
+    entries = sorted(view, key=lambda entry: msgspec.structs.astuple(entry.record.key))
     if output == "table":
         tables = ([entry for entry in entries if isinstance(entry.record, each)] for each in wanted)
         for position, (each, table) in enumerate(zip(wanted, tables, strict=True)):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from cyclopts import Parameter
 
 from lattice_store._formats import StreamFormat
@@ -125,7 +126,7 @@ def _report(session: Session, output: OutputForm, what: str, key: Key, revision:
     if output == "table":
         session.say([escaped(f"{what}  {key}  at revision {revision}")])
     else:
-        session.say_json({"kind": kind_of(key), "key": key._asdict(), "revision": revision}, output)
+        session.say_json({"kind": kind_of(key), "key": msgspec.structs.asdict(key), "revision": revision}, output)
 
 
 def _given_text(record: str | None, file: Path | None, session: Session) -> str:
