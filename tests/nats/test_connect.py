@@ -290,6 +290,79 @@ async def test_our_own_client_is_replaced_when_nats_py_closes_it_for_good(server
         assert isinstance(await storage.list_streams(), tuple)
 
 
+async def test_a_storage_closed_while_it_dials_again_leaves_no_connection(server, fast):
+    storage = await connect(server.url, limits=fast)
+    connection = storage._connection
+    dial, dialled, may_return = connection._dial, asyncio.Queue(), asyncio.Event()
+
+    async def slow_dial():
+        client = await dial()
+        dialled.put_nowait(client)
+        await may_return.wait()
+        return client
+
+    connection._dial = slow_dial
+    await connection._client.close()
+    calls = [asyncio.create_task(storage.list_streams()) for _ in range(2)]
+    client = await dialled.get()
+    await storage.aclose()
+    may_return.set()
+    for call in calls:
+        with pytest.raises(StorageClosedError):
+            await call
+    assert client.is_closed
+    assert dialled.empty()
+
+
+@pytest.mark.parametrize("lent", [True, False])
+async def test_a_storage_closed_while_its_inbox_is_set_up(server, fast, monkeypatch, lent):
+    client = await nats.connect(server.url) if lent else None
+    storage = NatsStorage(client, limits=fast) if lent else await connect(server.url, limits=fast)
+    if not lent:
+        await storage._connection._client.close()
+    kind, flushing, may_return = nats.NATS if lent else OwnClient, asyncio.Event(), asyncio.Event()
+    flush = kind.flush
+
+    async def slow_flush(self):
+        flushing.set()
+        await may_return.wait()
+        await flush(self)
+
+    monkeypatch.setattr(kind, "flush", slow_flush)
+    call = asyncio.create_task(storage.list_streams())
+    await flushing.wait()
+    await storage.aclose()
+    may_return.set()
+    with pytest.raises(StorageClosedError):
+        await call
+    if lent:
+        assert (client.is_connected, client._subs) == (True, {})
+        await client.close()
+
+
+async def test_an_inbox_that_is_not_to_be_had_leaves_no_subscription_on_a_borrowed_client(server, fast, monkeypatch):
+    async def fail(self):
+        raise nats.errors.FlushTimeoutError
+
+    async def hang(self):
+        await asyncio.Event().wait()
+
+    lent = await nats.connect(server.url)
+    async with NatsStorage(lent, limits=fast) as storage:
+        monkeypatch.setattr(nats.NATS, "flush", fail)
+        with pytest.raises(StorageUnavailableError, match="does not answer"):
+            await storage.list_streams()
+        assert lent._subs == {}
+        monkeypatch.setattr(nats.NATS, "flush", hang)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await storage.list_streams()
+        assert lent._subs == {}
+        monkeypatch.undo()
+        assert isinstance(await storage.list_streams(), tuple)
+    await lent.close()
+
+
 async def test_user_callbacks_hear_of_our_own_connection(own_server, fast):
     lost = asyncio.Event()
 

@@ -127,6 +127,16 @@ async def test_an_inbox_that_may_not_be_subscribed_to_is_found_before_anything_i
     assert (await admin.stream_info(STREAM)).state.last_sequence == 0
 
 
+async def test_each_refusal_of_the_inbox_leaves_a_borrowed_client_as_it_was(guarded, fast):
+    client = await nats.connect(guarded.url, user="deaf", password="p", inbox_prefix="_INBOX.deaf")
+    async with NatsStorage(client, limits=fast) as storage:
+        for _ in range(3):
+            with pytest.raises(PermissionDeniedError, match="give its inbox_prefix"):
+                await storage.list_streams()
+            assert client._subs == {}
+    await client.close()
+
+
 async def test_a_replay_that_may_not_answer_flow_control_says_so(admin, as_user):
     async for _ in admin.publish_many(
         Publication(subject=f"lc.default.{number}", payload=bytes(100_000)) for number in range(300)

@@ -128,15 +128,23 @@ class Connection:
             raise StorageClosedError("the storage is closed")
 
     async def _make_ready(self) -> Client:
+        self.check_open()  # it may have been closed while another caller dialled
         client = self._client
         if client is None or client.is_closed:
             if self._dial is None:
                 raise StorageUnavailableError("the connection lent to this storage is closed")
             client = self._client = await self._dial()
             self._ready = False
+            if self._closed:
+                await self._release()
+                self.check_open()
         if not self._ready:
             self._adopt(client)
-            await self._subscribe_inbox(client)
+            try:
+                await self._subscribe_inbox(client)
+            except BaseException:
+                await self._unsubscribe_inbox()
+                raise
             self._ready = True
         return client
 
@@ -157,9 +165,17 @@ class Connection:
                 await client.flush()
                 await client.flush()  # nats-py's first PING may overtake the SUB, which waits to be written
         except (nats_errors.Error, TimeoutError, OSError) as error:
+            self.check_open()
             raise StorageUnavailableError(f"the server does not answer: {error}") from error
+        self.check_open()
         if self._inbox_denied:
             raise PermissionDeniedError(f"this user may not subscribe to {self._inbox}.*: give its inbox_prefix")
+
+    async def _unsubscribe_inbox(self) -> None:
+        subscription, self._inbox_subscription = self._inbox_subscription, None
+        if subscription is not None:
+            with suppress(nats_errors.Error, OSError):
+                await subscription.unsubscribe()
 
     async def aclose(self) -> None:
         """Fail what is in flight; close our own client, leave a borrowed one as it was. Idempotent."""
@@ -167,6 +183,9 @@ class Connection:
             return
         self._closed = True
         self._fail_all("the storage was closed before the answer came")
+        await self._release()
+
+    async def _release(self) -> None:
         if self._client is None:
             return
         if self._unhook is not None:
@@ -175,8 +194,8 @@ class Connection:
             async with asyncio.timeout(self._limits.close_timeout_ns / 1e9):
                 if self._dial is not None:
                     await self._client.close()
-                elif self._inbox_subscription is not None:
-                    await self._inbox_subscription.unsubscribe()
+                else:
+                    await self._unsubscribe_inbox()
 
     # -- what nats-py tells ---------------------------------------------------------------------
 
