@@ -32,18 +32,8 @@ class SimCore:
 
     # -- time -----------------------------------------------------------------------------------
 
-    def advance(self, now_ns: int) -> None:
-        """Let time pass: whatever is due by *now_ns* happens now. An earlier time than before changes nothing."""
-        self._tick(now_ns)
-        for stream in self.streams.values():
-            stream.advance(self.now_ns)
-
-    def next_deadline_ns(self) -> int | None:
-        """Return when something comes due next; None if nothing is waiting for time."""
-        deadlines = (stream.deadline_ns for stream in self.streams.values())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
-
     def _tick(self, now_ns: int) -> None:
+        """Move the time on; an earlier one than before changes nothing."""
         self.now_ns = max(self.now_ns, now_ns)
 
     def _stream(self, name: str, now_ns: int) -> Stream:

@@ -76,6 +76,10 @@ class Bench:
         return state.messages, state.first_sequence, state.last_sequence, state.num_deleted
 
     @property
+    def deadline_ns(self) -> int | None:
+        return self.core.streams["S"].deadline_ns
+
+    @property
     def bytes(self) -> int:
         return self("stream_info", "S").state.bytes
 

@@ -143,12 +143,12 @@ def test_a_message_is_removed_exactly_when_it_reaches_the_maximum_age():
     bench.publish("a")
     bench.now_ns += SECOND
     bench.publish("b")
-    assert bench.core.next_deadline_ns() == 11 * SECOND
+    assert bench.deadline_ns == 11 * SECOND
     bench.now_ns = 11 * SECOND - 1
     assert bench.state == (2, 1, 2, 0)
     bench.now_ns = 11 * SECOND
     assert bench.state == (1, 2, 2, 0)
-    assert bench.core.next_deadline_ns() == 12 * SECOND
+    assert bench.deadline_ns == 12 * SECOND
     bench.now_ns = 12 * SECOND
     assert bench.state == (0, 3, 2, 0)
 
