@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from lattice_store.errors import LatticeStoreError
+from lattice_store.model import DELIVER_ALL, DeliverFromTime
 from lattice_store.nats import connect
 from lattice_store.nats._api import JetStreamApi
+from lattice_store.nats._replay import NatsReplay
 
 pytestmark = pytest.mark.nats
 
@@ -38,14 +40,15 @@ async def test_a_hundred_connections_leave_no_task(server, fast):
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.parametrize(("deliver", "subjects"), [(DELIVER_ALL, ()), (DeliverFromTime(0), ("a.>", "b.>"))])
 @pytest.mark.parametrize("step", range(0, 40, 3))
-async def test_a_replay_cancelled_at_any_step_leaves_no_consumer(storage, fresh, step):
+async def test_a_replay_cancelled_at_any_step_leaves_no_consumer(storage, fresh, step, deliver, subjects):
     config = fresh()
     await storage.create_stream(config)
     before = asyncio.all_tasks()
 
     async def read():
-        async with storage.replay(config.name) as replay:
+        async with storage.replay(config.name, deliver=deliver, subjects=subjects) as replay:
             async for _ in replay.batches():
                 pass
 
@@ -60,7 +63,10 @@ async def test_a_replay_cancelled_at_any_step_leaves_no_consumer(storage, fresh,
     assert storage._connection.listeners == set()
 
 
-async def test_a_consumer_still_being_created_when_its_replay_is_cancelled(storage, fresh, monkeypatch):
+@pytest.mark.parametrize(("deliver", "subjects"), [(DELIVER_ALL, ()), (DeliverFromTime(0), ("a.>", "b.>"))])
+async def test_a_consumer_still_being_created_when_its_replay_is_cancelled(
+    storage, fresh, monkeypatch, deliver, subjects
+):
     config = fresh()
     await storage.create_stream(config)
     call, creating, finished = JetStreamApi.call, asyncio.Event(), asyncio.Event()
@@ -75,7 +81,7 @@ async def test_a_consumer_still_being_created_when_its_replay_is_cancelled(stora
         return answer
 
     async def read():
-        async with storage.replay(config.name):
+        async with storage.replay(config.name, deliver=deliver, subjects=subjects):
             raise AssertionError("entered")
 
     monkeypatch.setattr(JetStreamApi, "call", slow_call)
@@ -86,6 +92,31 @@ async def test_a_consumer_still_being_created_when_its_replay_is_cancelled(stora
         await reading
     async with asyncio.timeout(2):
         await finished.wait()
+    assert (await storage.stream_info(config.name)).state.consumer_count == 0
+
+
+async def test_who_closes_a_replay_and_is_cancelled_is_cancelled(storage, fresh, monkeypatch):
+    config = fresh()
+    await storage.create_stream(config)
+    wait_for_attention, ending, may_end = NatsReplay._wait_for_attention, asyncio.Event(), asyncio.Event()
+
+    async def slow_to_end(replay, timeout_ns):
+        try:
+            await wait_for_attention(replay, timeout_ns)
+        finally:
+            if replay._error is not None:
+                ending.set()
+                await may_end.wait()
+
+    monkeypatch.setattr(NatsReplay, "_wait_for_attention", slow_to_end)
+    async with storage.replay(config.name) as replay:
+        await asyncio.sleep(0)  # the watcher begins
+        closing = asyncio.create_task(replay.aclose())
+        await ending.wait()
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        may_end.set()
     assert (await storage.stream_info(config.name)).state.consumer_count == 0
 
 

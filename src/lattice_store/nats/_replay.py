@@ -17,7 +17,6 @@ from typing import Any, Final, Self
 from nats import errors as nats_errors
 from nats.aio.subscription import Subscription
 
-from lattice_store.clock import SystemClock
 from lattice_store.errors import (
     ApiError,
     ConnectionLostError,
@@ -72,7 +71,6 @@ class NatsReplay(DerivedReplay):
         self._name = stream
         self._subjects = subjects
         self._deliver = deliver
-        self._clock = SystemClock()
         self._subscription: Subscription | None = None
         self._creating: asyncio.Future[dict[str, Any]] | None = None
         self._consumer = ""
@@ -170,11 +168,12 @@ class NatsReplay(DerivedReplay):
     async def aclose(self) -> None:
         """End the replay and free what the server holds for it; a reader still waiting is told so."""
         self._fail(StorageClosedError(f"the replay of {self._name} is closed"))
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
-        await self._end()
+        try:
+            if self._watcher is not None:
+                self._watcher.cancel()
+                await asyncio.wait({self._watcher})
+        finally:
+            await self._end()
 
     async def _end(self) -> None:
         self._connection.listeners.discard(self)
@@ -190,9 +189,11 @@ class NatsReplay(DerivedReplay):
         consumer = f"ls-{secrets.token_hex(11)}"
         config = {"name": consumer, "ack_policy": "none", "mem_storage": True, **deliver_to_wire(start)}
         body = {"stream_name": self._name, "config": {**config, "inactive_threshold": _INACTIVE_THRESHOLD_NS}}
-        answer = await self._api.call(f"CONSUMER.CREATE.{self._name}.{consumer}", body)
-        with suppress(LatticeStoreError):
-            await self._api.call(f"CONSUMER.DELETE.{self._name}.{consumer}", timeout_ns=_DELETE_TIMEOUT_NS)
+        creating = asyncio.ensure_future(self._api.call(f"CONSUMER.CREATE.{self._name}.{consumer}", body))
+        try:
+            answer = await asyncio.shield(creating)
+        finally:
+            await self._delete_consumer(consumer, creating)
         return DeliverFromSequence(answer["delivered"]["stream_seq"] + 1)
 
     async def _create_consumer(self, deliver: DeliverPolicy) -> int:
@@ -233,23 +234,33 @@ class NatsReplay(DerivedReplay):
         return config
 
     async def _drop_consumer(self) -> None:
-        """Unsubscribe and delete, as far as that can be done now; what is left goes by itself.
-
-        A consumer still being created, because its replay was cancelled, is waited for: the server may handle the
-        deletion first.
-        """
+        """Unsubscribe and delete, as far as that can be done now; what is left goes by itself."""
         subscription, self._subscription = self._subscription, None
         if subscription is None:
             return
         with suppress(nats_errors.Error):
             await subscription.unsubscribe()
         creating, self._creating = self._creating, None
-        if creating is None:
-            return
-        with suppress(LatticeStoreError, TimeoutError):
-            async with asyncio.timeout(_DELETE_TIMEOUT_NS / 1e9):
-                await creating
-                await self._api.call(f"CONSUMER.DELETE.{self._name}.{self._consumer}")
+        if creating is not None:
+            await self._delete_consumer(self._consumer, creating)
+
+    async def _delete_consumer(self, consumer: str, creating: asyncio.Future[dict[str, Any]]) -> None:
+        """Delete *consumer*, also while being cancelled.
+
+        One still being created is waited for: the server might handle the deletion first.
+        """
+
+        async def delete() -> None:
+            with suppress(LatticeStoreError, TimeoutError):
+                async with asyncio.timeout(_DELETE_TIMEOUT_NS / 1e9):
+                    await creating
+                    await self._api.call(f"CONSUMER.DELETE.{self._name}.{consumer}")
+
+        deleting = asyncio.create_task(delete())
+        try:
+            await asyncio.shield(deleting)
+        finally:
+            await asyncio.wait({deleting})
 
     # -- watching over it -----------------------------------------------------------------------
 
