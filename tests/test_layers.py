@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 VIOLATIONS = {
-    "lattice_store/errors.py": "from lattice_store import clock as _clock",
+    "lattice_store/errors.py": "from lattice_store import limits as _limits",
     "lattice_store_sim/_clock.py": "from lattice_store_sim import _storage as _shell",
     "lattice_store/_formats.py": "import lattice_store_sim as _simulator",
     "lattice_store/_view.py": "import nats as _client",

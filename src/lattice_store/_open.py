@@ -42,7 +42,7 @@ async def open_storage(
             raise InvalidArgumentError(f"{_SIMULATOR} takes neither a domain nor options of a connection")
         from lattice_store_sim import SimStorage
 
-        storage: Storage = SimStorage()
+        storage: Storage = SimStorage(limits=limits)
     else:
         servers, url_domain = _parse(url)
         if domain is not None and url_domain is not None and domain != url_domain:

@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from lattice_store.errors import InvalidArgumentError
+
 SECOND_NS: Final = 1_000_000_000
 
 MAX_SUBJECT_BYTES: Final = 1024
@@ -25,7 +27,14 @@ DEFAULT_ACK_WINDOW: Final = 4000
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How long to wait and how much to hold. Every wait and every queue of the library is bounded by one of these."""
+    """How long to wait for a server, and how much to hold for a slow reader. All are whole numbers, 1 at least.
+
+    Every wait for an answer is bounded by one of these. The wait for news is not: a replay or a watch goes on, and
+    is taken up again after a fault, until it is closed. How many acks may be outstanding, each ``publish_many`` says.
+
+    Raises:
+        InvalidArgumentError: names the limit that is none.
+    """
 
     connect_timeout_ns: int = 5 * SECOND_NS
     """Until the first connection stands."""
@@ -46,6 +55,11 @@ class Limits:
     """Largest record written or decoded; the server's default ``max_payload``."""
     compare_and_set_attempts: int = 16
     """How often a conditional link write is tried again because an unrelated link changed."""
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in attrs.asdict(self).items():
+            if type(value) is not int or value < 1:
+                raise InvalidArgumentError(f"{name}={value!r}: a limit is a whole number, 1 at least")
 
 
 DEFAULT_LIMITS: Final = Limits()

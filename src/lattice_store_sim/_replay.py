@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from lattice_store.errors import ReplayInterruptedError, ResetReason, StorageClosedError
-from lattice_store.limits import DEFAULT_LIMITS
 from lattice_store.model import Batch, Message, StreamInfo
 from lattice_store.storage import DerivedReplay
 from lattice_store_sim._core._consumer import Cursor
@@ -17,10 +16,15 @@ class SimReplay(DerivedReplay):
 
     Messages are handed over as soon as they are stored, as a push consumer's are: a message superseded a moment
     later is still seen. What the buffer has no room for stays in the stream, and may be removed before its turn.
+
+    Args:
+        info: the stream as it stands.
+        cursor: where the replay begins.
+        room: how many messages are held for a slow reader.
     """
 
-    def __init__(self, info: StreamInfo, cursor: Cursor) -> None:
-        self._info = info
+    def __init__(self, info: StreamInfo, cursor: Cursor, room: int) -> None:
+        self._info, self._room = info, room
         self.cursor = cursor
         self._pending, self._caught_up, self._sequence = cursor.pending, cursor.caught_up, cursor.sequence
         self._buffer: list[Message] = []
@@ -44,9 +48,9 @@ class SimReplay(DerivedReplay):
 
     def fill(self) -> None:
         """Take over what the stream has for this replay, as far as there is room."""
-        room = DEFAULT_LIMITS.replay_buffer - len(self._buffer)
-        if room > 0:
-            self._buffer += self.cursor.take(room)
+        left = self._room - len(self._buffer)
+        if left > 0:
+            self._buffer += self.cursor.take(left)
             self._news.set()
 
     def interrupt(self, reason: ResetReason) -> None:

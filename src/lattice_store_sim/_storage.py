@@ -17,7 +17,7 @@ from lattice_store.errors import (
     api_error,
 )
 from lattice_store.headers import NO_HEADERS
-from lattice_store.limits import DEFAULT_ACK_WINDOW
+from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, Limits
 from lattice_store.model import (
     DELIVER_ALL,
     DeliverPolicy,
@@ -94,10 +94,12 @@ class SimStorage(ClosingStorage):
 
     Args:
         server: the server to use, left as it is when the storage is closed; its own new one by default.
+        limits: of these, ``replay_buffer``; nothing here waits for a connection or an answer.
     """
 
-    def __init__(self, server: SimServer[Any] | None = None) -> None:
+    def __init__(self, server: SimServer[Any] | None = None, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.server: SimServer[Any] = SimServer() if server is None else server
+        self._limits = limits
         self._clock: Clock = self.server.clock
         self._core = self.server._core
         self._replays: list[SimReplay] = []
@@ -230,7 +232,8 @@ class SimStorage(ClosingStorage):
         check_replay(stream, subjects)
         now_ns = await self._turn()
         info = self._core.stream_info(stream, now_ns=now_ns)
-        replay = SimReplay(info, self._core.open_cursor(stream, subjects, deliver, now_ns=now_ns))
+        cursor = self._core.open_cursor(stream, subjects, deliver, now_ns=now_ns)
+        replay = SimReplay(info, cursor, self._limits.replay_buffer)
         self.server._replays.setdefault(stream, []).append(replay)
         self._replays.append(replay)
         try:

@@ -10,6 +10,7 @@ from lattice_store.errors import (
     StorageUnavailableError,
 )
 from lattice_store.limits import SECOND_NS, Limits
+from lattice_store.model import StorageType, StreamConfig
 from lattice_store.nats import LocalServer
 from tests.cli.harness import ECHO, record_of
 
@@ -29,6 +30,15 @@ async def test_a_simulator_is_new_each_time_and_closed_in_the_end() -> None:
         await storage.list_streams()
     async with open_storage("sim://") as another:
         assert await another.list_streams() == ()
+
+
+async def test_a_simulator_keeps_the_limits() -> None:
+    async with open_storage("sim://", limits=Limits(replay_buffer=2)) as storage:
+        await storage.create_stream(StreamConfig(name="S", subjects=("s",), storage=StorageType.MEMORY))
+        for _ in range(3):
+            await storage.publish("s", b"")
+        async with storage.replay("S") as replay:
+            assert [message.sequence for message in (await anext(replay.batches())).messages] == [1, 2]
 
 
 @pytest.mark.nats

@@ -20,7 +20,7 @@ from lattice_store.errors import (
     StorageTimeoutError,
     StreamNotFoundError,
 )
-from lattice_store.limits import DEFAULT_LIMITS, Limits
+from lattice_store.limits import Limits
 from lattice_store.model import (
     DELIVER_ALL,
     DELIVER_LAST_PER_SUBJECT,
@@ -31,7 +31,7 @@ from lattice_store.model import (
     StorageType,
 )
 from lattice_store.storage import Storage
-from lattice_store_sim import SimServer, SimStorage, VirtualClock, _replay
+from lattice_store_sim import SimServer, SimStorage, VirtualClock
 from tests.unit.sim.helpers import SECOND, config, sequences
 
 
@@ -318,9 +318,9 @@ async def test_a_message_superseded_at_once_was_still_handed_over():
         assert sequences((await next_batch(replay.batches())).messages) == [1, 2, 3]
 
 
-async def test_what_the_buffer_cannot_hold_stays_in_the_stream_and_may_be_gone(monkeypatch):
-    monkeypatch.setattr(_replay, "DEFAULT_LIMITS", Limits(replay_buffer=2))
-    storage = await open_storage(max_msgs=3)
+async def test_what_the_buffer_cannot_hold_stays_in_the_stream_and_may_be_gone():
+    storage = SimStorage(limits=Limits(replay_buffer=2))
+    await storage.create_stream(config(max_msgs=3))
     async with storage.replay("S") as replay:
         await fill(storage, "abcdefg")
         batches = replay.batches()
@@ -328,7 +328,6 @@ async def test_what_the_buffer_cannot_hold_stays_in_the_stream_and_may_be_gone(m
         assert (sequences(batch.messages), batch.pending) == ([1, 2], 3)
         assert sequences((await next_batch(batches)).messages) == [5, 6]
         assert sequences((await next_batch(batches)).messages) == [7]
-    assert DEFAULT_LIMITS.replay_buffer > 2
 
 
 async def test_a_replay_of_other_subjects_still_learns_the_position():
