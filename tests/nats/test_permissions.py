@@ -112,8 +112,7 @@ async def test_subjects_that_differ_by_case_alone_are_never_confused(as_user):
     async with await as_user("writer") as writer:
         connection = writer._connection
         for subject in ("lc.default.a", "LC.default.a", "lc.default.b"):
-            ticket = Ticket(subject, subject, asyncio.get_running_loop().create_future())
-            connection._in_flight[subject] = ticket
+            connection._in_flight[subject] = Ticket(subject, subject, sent_ns=0, timeout_ns=0)
         refusal = 'nats: permissions violation for publish to "lc.default.{}"'
         connection._heard_error(nats.errors.Error(refusal.format("a")))
         assert len(connection._in_flight) == 3  # whose refusal it is cannot be told

@@ -113,7 +113,7 @@ async def test_cancelling_leaves_nothing_in_flight(storage, fresh):
 async def test_every_publication_has_its_own_deadline(storage, fresh):
     config = fresh(no_ack=True)
     await storage.create_stream(config)
-    storage._limits = Limits(request_timeout_ns=80_000_000)
+    storage._connection._limits = Limits(request_timeout_ns=80_000_000)
     began = asyncio.get_running_loop().time()
     results = [result async for result in storage.publish_many(numbered(config.name, 20))]
     assert [type(result) for result in results] == [StorageTimeoutError] * 20

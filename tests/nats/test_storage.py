@@ -236,7 +236,7 @@ async def test_an_account_without_jetstream():
 async def test_no_ack_means_no_answer(storage, fresh):
     config = fresh(no_ack=True)
     await storage.create_stream(config)
-    storage._limits = Limits(request_timeout_ns=50_000_000)
+    storage._connection._limits = Limits(request_timeout_ns=50_000_000)
     with pytest.raises(StorageTimeoutError, match=r"no answer within 0\.05 s") as caught:
         await storage.publish(f"{config.name}.a", b"")
     assert caught.value.outcome is Outcome.UNKNOWN

@@ -31,15 +31,19 @@ NO_RESPONDERS_BLOCK: Final = b"NATS/1.0 503"
 _MAX_UNSENT_BYTES: Final = 1 << 16
 """What may wait to be written to the socket before a publisher waits for it."""
 
-_PRIVATE_NAMES: Final = ("_process_msg", "_remove_sub", "_connect_command", "_send_command", "_flush_pending")
-_PROCESS_MSG: Final = ["self", "sid", "subject", "reply", "data", "headers"]
+_PRIVATE_NAMES: Final = (
+    *("_process_msg", "_remove_sub", "_connect_command", "_flush_pending", "_flush_queue", "_flush_timeout"),
+    *("_pending", "_pending_data_size", "_subs", "_current_server", "_server_info"),
+)
+_PROCESS_MSG: Final = ["sid", "subject", "reply", "data", "headers"]
 
 
 def raw_path_fits(client_class: type[Client] = Client) -> bool:
     """Return whether this nats-py has the private names that `OwnClient` needs."""
-    if not all(hasattr(client_class, name) for name in _PRIVATE_NAMES):
+    client = client_class()
+    if not all(hasattr(client, name) for name in _PRIVATE_NAMES):
         return False
-    return list(inspect.signature(client_class._process_msg).parameters) == _PROCESS_MSG
+    return list(inspect.signature(client._process_msg).parameters) == _PROCESS_MSG
 
 
 class OwnClient(Client):
@@ -84,7 +88,9 @@ class OwnClient(Client):
             line = f"PUB {subject} {reply} {size}\r\n"
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += size
-        await self._send_command(b"".join((line.encode(), block, payload, b"\r\n")))
+        command = b"".join((line.encode(), block, payload, b"\r\n"))
+        self._pending.append(command)
+        self._pending_data_size += len(command)
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
         if self._pending_data_size > _MAX_UNSENT_BYTES:

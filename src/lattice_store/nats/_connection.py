@@ -11,12 +11,13 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
+from lattice_store.clock import SystemClock
 from lattice_store.errors import (
     ConnectionLostError,
     InvalidHeaderError,
@@ -45,12 +46,24 @@ Answer = bytes | None
 """What a request was answered with; ``None`` if nobody listens on its subject."""
 
 
-class Ticket(NamedTuple):
-    """A request in flight."""
+class Ticket:
+    """A request in flight. It costs a future only if somebody must wait for it: most of a window need not."""
 
-    token: str
-    subject: str
-    answer: asyncio.Future[Answer | LatticeStoreError]
+    __slots__ = ("answer", "inbox", "sent_ns", "settled", "subject", "timeout_ns", "waiter")
+
+    def __init__(self, inbox: str, subject: str, sent_ns: int, timeout_ns: int) -> None:
+        self.inbox = inbox
+        self.subject = subject
+        self.sent_ns = sent_ns
+        self.timeout_ns = timeout_ns
+        self.settled = False
+        self.answer: Answer | LatticeStoreError = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    def settle(self, answer: Answer | LatticeStoreError) -> None:
+        self.settled, self.answer = True, answer
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
 
 
 class Listener(Protocol):
@@ -78,6 +91,7 @@ class Connection:
         self, limits: Limits, *, client: Client | None = None, dial: Callable[[], Awaitable[Client]] | None = None
     ) -> None:
         self._limits = limits
+        self._clock = SystemClock()
         self._client = client
         self._dial = dial
         self._adopted: Client | None = None
@@ -200,10 +214,10 @@ class Connection:
     # -- what nats-py tells ---------------------------------------------------------------------
 
     def _answered(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
-        ticket = self._in_flight.pop(subject[len(self._inbox) + 1 :], None)
-        if ticket is not None and not ticket.answer.done():
+        ticket = self._in_flight.pop(subject, None)
+        if ticket is not None:
             nobody = not payload and block.startswith(NO_RESPONDERS_BLOCK)
-            ticket.answer.set_result(None if nobody else payload)
+            ticket.settle(None if nobody else payload)
 
     def _lost(self) -> None:
         _log.warning("connection lost with %d requests in flight", len(self._in_flight))
@@ -213,8 +227,7 @@ class Connection:
 
     def _fail_all(self, reason: str) -> None:
         for ticket in self._in_flight.values():
-            if not ticket.answer.done():
-                ticket.answer.set_result(ConnectionLostError(f"{ticket.subject}: {reason}"))
+            ticket.settle(ConnectionLostError(f"{ticket.subject}: {reason}"))
         self._in_flight.clear()
 
     def _restored(self) -> None:
@@ -241,16 +254,17 @@ class Connection:
         matching = [ticket for ticket in self._in_flight.values() if ticket.subject.lower() == lowered]
         if len({ticket.subject for ticket in matching}) == 1:
             oldest = matching[0]
-            del self._in_flight[oldest.token]
-            if not oldest.answer.done():
-                oldest.answer.set_result(PermissionDeniedError(f"this user may not publish on {oldest.subject}"))
+            del self._in_flight[oldest.inbox]
+            oldest.settle(PermissionDeniedError(f"this user may not publish on {oldest.subject}"))
         elif not matching:
             for listener in tuple(self.listeners):
                 listener.publish_denied(lowered)
 
     # -- requests -------------------------------------------------------------------------------
 
-    async def send(self, subject: str, payload: bytes, headers: Headers = NO_HEADERS) -> Ticket:
+    async def send(
+        self, subject: str, payload: bytes, headers: Headers = NO_HEADERS, *, timeout_ns: int | None = None
+    ) -> Ticket:
         """Send a request; whoever does must `wait` for it or `forget` it.
 
         Raises:
@@ -262,11 +276,12 @@ class Connection:
             raise api_error(400, 10054, "message size exceeds maximum allowed")
         if self._dial is not None and not client.is_connected:
             raise StorageUnavailableError(f"{subject}: not connected, nothing was sent")
-        token = str(next(self._numbers))
-        ticket = Ticket(token, subject, asyncio.get_running_loop().create_future())
-        self._in_flight[token] = ticket
+        if timeout_ns is None:
+            timeout_ns = self._limits.request_timeout_ns
+        inbox = f"{self._inbox}.{next(self._numbers)}"
+        ticket = self._in_flight[inbox] = Ticket(inbox, subject, self._clock.monotonic_ns(), timeout_ns)
         try:
-            await publish(client, subject, f"{self._inbox}.{token}", headers, payload)
+            await publish(client, subject, inbox, headers, payload)
         except BaseException as error:
             self.forget(ticket)
             if isinstance(error, _NOT_SENT):
@@ -276,36 +291,37 @@ class Connection:
             raise
         return ticket
 
-    async def wait(self, ticket: Ticket, timeout_ns: int) -> Answer:
+    async def wait(self, ticket: Ticket) -> Answer:
         """Return the answer.
 
         Raises:
             PermissionDeniedError: the request was refused for lack of a permission.
             StorageTimeoutError, ConnectionLostError: no answer came.
         """
+        if not ticket.settled:
+            await self._wait_until_settled(ticket)
+        if isinstance(ticket.answer, LatticeStoreError):
+            raise ticket.answer
+        return ticket.answer
+
+    async def _wait_until_settled(self, ticket: Ticket) -> None:
+        ticket.waiter = asyncio.get_running_loop().create_future()
+        remaining_ns = ticket.sent_ns + ticket.timeout_ns - self._clock.monotonic_ns()
         try:
-            if not ticket.answer.done():
-                async with asyncio.timeout(timeout_ns / 1e9):
-                    await ticket.answer
-            answer = ticket.answer.result()
+            async with asyncio.timeout(remaining_ns / 1e9):
+                await ticket.waiter
         except TimeoutError:
-            raise StorageTimeoutError(f"{ticket.subject}: no answer within {timeout_ns / 1e9:g} s") from None
+            raise StorageTimeoutError(f"{ticket.subject}: no answer within {ticket.timeout_ns / 1e9:g} s") from None
         finally:
             self.forget(ticket)
-        if isinstance(answer, LatticeStoreError):
-            raise answer
-        return answer
 
     def forget(self, ticket: Ticket) -> None:
         """Nobody waits for this request any more."""
-        self._in_flight.pop(ticket.token, None)
+        self._in_flight.pop(ticket.inbox, None)
 
-    async def request(
-        self, subject: str, payload: bytes, headers: Headers = NO_HEADERS, *, timeout_ns: int | None = None
-    ) -> Answer:
+    async def request(self, subject: str, payload: bytes, *, timeout_ns: int | None = None) -> Answer:
         """Send a request and return its answer."""
-        ticket = await self.send(subject, payload, headers)
-        return await self.wait(ticket, self._limits.request_timeout_ns if timeout_ns is None else timeout_ns)
+        return await self.wait(await self.send(subject, payload, timeout_ns=timeout_ns))
 
     # -- what replays need ----------------------------------------------------------------------
 

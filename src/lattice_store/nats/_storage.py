@@ -10,7 +10,6 @@ from typing import Any, Final, Self
 from nats.aio.client import Client
 
 from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
-from lattice_store.clock import SystemClock
 from lattice_store.errors import (
     ApiError,
     InvalidArgumentError,
@@ -72,7 +71,6 @@ class NatsStorage(ClosingStorage):
         self._connection = connection
         self._limits = limits
         self._api = JetStreamApi(connection, domain)
-        self._clock = SystemClock()
         self._replays: set[NatsReplay] = set()
 
     def __repr__(self) -> str:
@@ -118,8 +116,7 @@ class NatsStorage(ClosingStorage):
         message_id: str | None = None,
         expect: Expect | None = None,
     ) -> PubAck:
-        ticket = await self._send(subject, payload, headers, message_id, expect)
-        return await self._ack(ticket, self._limits.request_timeout_ns)
+        return await self._ack(await self._send(subject, payload, headers, message_id, expect))
 
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
@@ -131,7 +128,7 @@ class NatsStorage(ClosingStorage):
         self, publications: Iterable[Publication], window: int
     ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
         self._connection.check_open()
-        sent: deque[_Sent] = deque()
+        sent: deque[Ticket | LatticeStoreError] = deque()
         try:
             for each in publications:
                 if len(sent) >= window:
@@ -140,25 +137,23 @@ class NatsStorage(ClosingStorage):
             while sent:
                 yield await self._settle(sent.popleft())
         finally:
-            for ticket, _ in sent:
+            for ticket in sent:
                 if isinstance(ticket, Ticket):
                     self._connection.forget(ticket)
 
-    async def _try_to_send(self, each: Publication) -> _Sent:
-        deadline_ns = self._clock.monotonic_ns() + self._limits.request_timeout_ns
+    async def _try_to_send(self, each: Publication) -> Ticket | LatticeStoreError:
         try:
-            return await self._send(each.subject, each.payload, each.headers, each.message_id, each.expect), deadline_ns
+            return await self._send(each.subject, each.payload, each.headers, each.message_id, each.expect)
         except StorageClosedError:
             raise
         except LatticeStoreError as error:
-            return error, deadline_ns
+            return error
 
-    async def _settle(self, sent: _Sent) -> PubAck | LatticeStoreError:
-        ticket, deadline_ns = sent
-        if isinstance(ticket, LatticeStoreError):
-            return ticket
+    async def _settle(self, sent: Ticket | LatticeStoreError) -> PubAck | LatticeStoreError:
+        if isinstance(sent, LatticeStoreError):
+            return sent
         try:
-            return await self._ack(ticket, deadline_ns - self._clock.monotonic_ns())
+            return await self._ack(sent)
         except LatticeStoreError as error:
             return error
 
@@ -177,8 +172,8 @@ class NatsStorage(ClosingStorage):
             await self._require((2, 11), "Expect(last_subject_filter=…)")
         return await self._connection.send(subject, payload, block)
 
-    async def _ack(self, ticket: Ticket, timeout_ns: int) -> PubAck:
-        answer = await self._connection.wait(ticket, timeout_ns)
+    async def _ack(self, ticket: Ticket) -> PubAck:
+        answer = await self._connection.wait(ticket)
         if answer is None:
             raise NoRespondersError(f"no stream is bound to {ticket.subject}")
         try:
@@ -254,7 +249,3 @@ class NatsStorage(ClosingStorage):
         for replay in tuple(self._replays):
             await replay.aclose()
         await self._connection.aclose()
-
-
-_Sent = tuple[Ticket | LatticeStoreError, int]
-"""A publication on its way, or what stopped it, and its deadline in monotonic nanoseconds."""
