@@ -16,6 +16,7 @@
     │   ├── PermissionDeniedError               the account may not do this
     │   ├── StorageTimeoutError (TimeoutError)  UNKNOWN: no answer in time
     │   ├── ConnectionLostError (ConnectionError)  UNKNOWN: sent, then the link broke
+    │   ├── UnexpectedAnswerError               UNKNOWN: something else than JetStream answered
     │   ├── ReplayInterruptedError              carries the reason and the last sequence
     │   ├── NotSupportedError                   this server version cannot do it safely
     │   ├── NotSimulatedError                   a real server could, the simulator does not
@@ -141,6 +142,12 @@ class StorageTimeoutError(StorageError, TimeoutError):
 
 class ConnectionLostError(StorageError, ConnectionError):
     """The link broke after the request was sent; the operation may have been applied."""
+
+    outcome: ClassVar[Outcome] = Outcome.UNKNOWN
+
+
+class UnexpectedAnswerError(StorageError):
+    """Something else than JetStream answered; whether JetStream saw the operation too cannot be told."""
 
     outcome: ClassVar[Outcome] = Outcome.UNKNOWN
 
@@ -355,7 +362,11 @@ _MAXIMUM_CONSUMERS = 10026  # passes, once the server has noticed that an old co
 
 
 def may_pass(error: LatticeStoreError) -> bool:
-    """Return whether trying again later may help: no connection, no answer, or a server that is not ready."""
+    """Return whether trying again later may help: no connection, no answer, or a server that is not ready.
+
+    JetStream being disabled counts as not ready (its code is 503); refused credentials and answers that are none of
+    JetStream's do not.
+    """
     if isinstance(error, ApiError):
         return error.code >= 500 or error.err_code == _MAXIMUM_CONSUMERS
     if isinstance(error, AuthenticationError):

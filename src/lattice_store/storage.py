@@ -9,8 +9,8 @@
 5. After `aclose` every method raises `StorageClosedError`.
 
 Errors that any call may raise are not repeated below: `StorageClosedError`, `StorageUnavailableError`
-(not sent), `PermissionDeniedError` (refused), `StorageTimeoutError` and `ConnectionLostError` (UNKNOWN),
-`JetStreamDisabledError`.
+(not sent), `PermissionDeniedError` (refused), `StorageTimeoutError`, `ConnectionLostError` and
+`UnexpectedAnswerError` (UNKNOWN), `JetStreamDisabledError`.
 """
 
 from __future__ import annotations

@@ -6,15 +6,10 @@ import nats
 import pytest
 
 from lattice_store.errors import (
-    AuthenticationError,
-    ConnectionLostError,
     NotSupportedError,
-    PermissionDeniedError,
     StorageClosedError,
-    StorageTimeoutError,
-    StorageUnavailableError,
     StreamNotFoundError,
-    api_error,
+    UnexpectedAnswerError,
 )
 from lattice_store.limits import Limits
 from lattice_store.model import (
@@ -27,7 +22,8 @@ from lattice_store.model import (
     Publication,
 )
 from lattice_store.nats import connect
-from lattice_store.nats._replay import NatsReplay, _may_pass
+from lattice_store.nats._connection import Connection
+from lattice_store.nats._replay import NatsReplay
 
 pytestmark = pytest.mark.nats
 
@@ -280,19 +276,17 @@ async def test_a_subject_of_any_bytes_is_read(storage, server, fresh):
     await client.close()
 
 
-@pytest.mark.parametrize(
-    ("error", "passes"),
-    [
-        (StorageUnavailableError("away"), True),
-        (AuthenticationError("not now"), True),
-        (StorageTimeoutError("slow"), True),
-        (ConnectionLostError("cut"), True),
-        (api_error(503, 10008, "JetStream system temporarily unavailable"), True),
-        (api_error(400, 10026, "maximum consumers limit reached"), True),
-        (api_error(400, 10131, "consumer create request did not match filtered subject"), False),
-        (PermissionDeniedError("no"), False),
-        (StorageClosedError("closed"), False),
-    ],
-)
-def test_which_errors_a_replay_waits_out(error, passes):
-    assert _may_pass(error) is passes
+async def test_a_replay_ends_when_something_else_than_jetstream_answers(storage, fresh, monkeypatch):
+    config = fresh()
+    await storage.create_stream(config)
+
+    async def request(connection, subject, payload, **options):
+        return b"pong"
+
+    async with storage.replay(config.name) as replay:
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "request", request)
+            replay.link_restored()
+            with pytest.raises(UnexpectedAnswerError, match="something else than JetStream"):
+                async with asyncio.timeout(5):
+                    await anext(replay.batches())

@@ -21,6 +21,7 @@ from lattice_store.errors import (
     StreamNameInUseError,
     StreamNotFoundError,
     SubjectsOverlapError,
+    UnexpectedAnswerError,
     WrongLastSequenceError,
 )
 from lattice_store.headers import Headers
@@ -244,19 +245,23 @@ async def test_no_ack_means_no_answer(storage, fresh):
 
 async def test_an_answer_that_is_none_is_unknown(storage, server, fast):
     client = await nats.connect(server.url)
+    answers = [b"pong"]
 
     async def respond(message):
-        await message.respond(b"pong")
+        await message.respond(answers[-1])
 
     await client.subscribe("not.jetstream", cb=respond)
     await client.flush()
     await client.subscribe("$JS.impostor.API.>", cb=respond)
     await client.flush()
-    with pytest.raises(StorageTimeoutError, match="something else than JetStream"):
+    with pytest.raises(UnexpectedAnswerError, match="something else than JetStream") as caught:
         await storage.publish("not.jetstream", b"")
-    async with await connect(server.url, domain="impostor", limits=fast) as deceived:
-        with pytest.raises(StorageTimeoutError, match="something else than JetStream"):
-            await deceived.stream_info("S")
+    assert caught.value.outcome is Outcome.UNKNOWN
+    for answer in (b"pong", b"[]", b"{}", b'{"error": "no"}'):
+        answers.append(answer)
+        async with await connect(server.url, domain="impostor", limits=fast) as deceived:
+            with pytest.raises(UnexpectedAnswerError, match="something else than JetStream"):
+                await deceived.stream_info("S")
     await client.close()
 
 

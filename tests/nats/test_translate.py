@@ -225,11 +225,15 @@ def test_what_is_no_ack_is_not_taken_for_one(payload):
 
 
 def test_an_answer_is_an_object_or_the_refusal_in_it():
-    assert answer_from_wire(b'{"type":"t","purged":3}')["purged"] == 3
+    assert answer_from_wire(b'{"type":"io.nats.jetstream.api.v1.stream_purge_response","purged":3}')["purged"] == 3
     with pytest.raises(MessageNotFoundError, match="no message found"):
-        answer_from_wire(b'{"error":{"code":404,"err_code":10037,"description":"no message found"}}')
-    with pytest.raises(ValueError):
-        answer_from_wire(b"pong")
+        answer_from_wire(
+            b'{"type":"io.nats.jetstream.api.v1.stream_msg_get_response",'
+            b'"error":{"code":404,"err_code":10037,"description":"no message found"}}'
+        )
+    for foreign in (b"pong", b"[]", b"{}", b'{"error":"no"}', b'{"type":7}'):
+        with pytest.raises(ValueError):
+            answer_from_wire(foreign)
 
 
 @pytest.mark.parametrize(

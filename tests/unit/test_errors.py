@@ -28,7 +28,13 @@ ARGUMENTS = {
     "actual": 4,
     "remaining": ("lc.default.linkdefs.x",),
 }
-UNKNOWN = {"StorageTimeoutError", "ConnectionLostError", "RemoveIncompleteError", "MisplacedRecordError"}
+UNKNOWN = {
+    "StorageTimeoutError",
+    "ConnectionLostError",
+    "UnexpectedAnswerError",
+    "RemoveIncompleteError",
+    "MisplacedRecordError",
+}
 
 
 def make(kind: type[LatticeStoreError]) -> LatticeStoreError:
@@ -87,6 +93,30 @@ def test_the_class_follows_from_the_err_code(code, err_code, description, name):
 def test_a_wrong_last_sequence_carries_the_actual_one():
     assert api_error(400, 10071, "wrong last sequence: 5").actual == 5
     assert api_error(400, 10164, "wrong last sequence").actual is None
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (errors.StorageUnavailableError("away"), True),
+        (errors.NoRespondersError("nobody"), True),
+        (errors.StorageTimeoutError("slow"), True),
+        (errors.ConnectionLostError("cut"), True),
+        (api_error(503, 10008, "JetStream system temporarily unavailable"), True),
+        (api_error(503, 10076, "JetStream not enabled"), True),
+        (api_error(503, 10039, "JetStream not enabled for account"), True),
+        (api_error(400, 10026, "maximum consumers limit reached"), True),
+        (api_error(400, 10131, "consumer create request did not match filtered subject"), False),
+        (api_error(404, 10059, "stream not found"), False),
+        (errors.AuthenticationError("refused"), False),
+        (errors.UnexpectedAnswerError("pong"), False),
+        (errors.PermissionDeniedError("no"), False),
+        (errors.StorageClosedError("closed"), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, LatticeStoreError) else str(value),
+)
+def test_which_errors_may_pass_by_themselves(error, passes):
+    assert errors.may_pass(error) is passes
 
 
 def test_python_programmers_catch_what_they_expect():

@@ -28,6 +28,7 @@ from lattice_store.errors import (
     StorageUnavailableError,
     StreamNotFoundError,
     SubjectsOverlapError,
+    UnexpectedAnswerError,
 )
 
 
@@ -66,6 +67,7 @@ _TABLE: Final[dict[type[BaseException], tuple[ExitCode, str]]] = {
     SubjectsOverlapError: (ExitCode.CONNECTION, "info names the other stream"),
     StorageTimeoutError: (ExitCode.CONNECTION, "a write may have been applied: look before you repeat it"),
     ConnectionLostError: (ExitCode.CONNECTION, "a write may have been applied: look before you repeat it"),
+    UnexpectedAnswerError: (ExitCode.CONNECTION, "is --domain right, and does nobody else listen on these subjects?"),
     ReplayInterruptedError: (ExitCode.CONNECTION, "what was printed is not complete: repeat it"),
     AuthenticationError: (ExitCode.PERMISSION, "see --user, --password, --token, --creds and --nkey"),
     PermissionDeniedError: (ExitCode.PERMISSION, "ask who runs the server for this permission"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lattice_store.errors import InvalidArgumentError, NoRespondersError, StorageTimeoutError
+from lattice_store.errors import InvalidArgumentError, NoRespondersError, UnexpectedAnswerError
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._translate import answer_from_wire, encode_json
 from lattice_store.subjects import is_literal
@@ -32,6 +32,7 @@ class JetStreamApi:
         Raises:
             ApiError: JetStream said no.
             NoRespondersError: nobody listens there.
+            UnexpectedAnswerError: somebody listens there, but it is not JetStream.
         """
         subject = f"{self._prefix}.{verb}"
         payload = b"" if body is None else encode_json(body)
@@ -41,4 +42,4 @@ class JetStreamApi:
         try:
             return answer_from_wire(answer)
         except ValueError as error:
-            raise StorageTimeoutError(f"{subject} was answered by something else than JetStream: {error}") from error
+            raise UnexpectedAnswerError(f"{subject} was answered by something else than JetStream: {error}") from error

@@ -18,17 +18,14 @@ from nats import errors as nats_errors
 from nats.aio.subscription import Subscription
 
 from lattice_store.errors import (
-    ApiError,
-    ConnectionLostError,
     LatticeStoreError,
     NotSupportedError,
     PermissionDeniedError,
     ReplayInterruptedError,
     ResetReason,
     StorageClosedError,
-    StorageTimeoutError,
-    StorageUnavailableError,
     StreamNotFoundError,
+    may_pass,
 )
 from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import (
@@ -49,7 +46,6 @@ _INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
 """After which the server removes a consumer whose client is gone without a word."""
 _DELETE_TIMEOUT_NS: Final = SECOND_NS // 2
 _SILENT_HEARTBEATS: Final = 2
-_MAXIMUM_CONSUMERS: Final = 10026  # passes, once the server has noticed that the old consumer is gone
 
 
 class NatsReplay(DerivedReplay):
@@ -305,7 +301,7 @@ class NatsReplay(DerivedReplay):
                     await self._create_consumer(self._ordered.resume())
                     await self._check_identity()
             except LatticeStoreError as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
             else:
                 return
@@ -330,10 +326,3 @@ class NatsReplay(DerivedReplay):
 
     def _interrupted(self, reason: ResetReason) -> ReplayInterruptedError:
         return ReplayInterruptedError(self._name, reason, self._ordered.delivered)
-
-
-def _may_pass(error: LatticeStoreError) -> bool:
-    """Return whether trying again later may help: no connection, no answer, or a server that is not ready."""
-    if isinstance(error, ApiError):
-        return error.code >= 500 or error.err_code == _MAXIMUM_CONSUMERS
-    return isinstance(error, StorageUnavailableError | StorageTimeoutError | ConnectionLostError)

@@ -17,7 +17,7 @@ from lattice_store.errors import (
     NoRespondersError,
     NotSupportedError,
     StorageClosedError,
-    StorageTimeoutError,
+    UnexpectedAnswerError,
 )
 from lattice_store.headers import NO_HEADERS
 from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, SECOND_NS, Limits
@@ -179,7 +179,7 @@ class NatsStorage(ClosingStorage):
         try:
             ack = ack_from_wire(answer)
         except ValueError as error:
-            raise StorageTimeoutError(f"{ticket.subject} was answered by something else than JetStream") from error
+            raise UnexpectedAnswerError(f"{ticket.subject} was answered by something else than JetStream") from error
         if isinstance(ack, ApiError):
             raise ack
         return ack

@@ -212,6 +212,7 @@ class _WireAck(msgspec.Struct):
 
 
 _decode_ack: Final = msgspec.json.Decoder(_WireAck).decode
+_ANSWER_TYPES: Final = "io.nats.jetstream.api."
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -234,9 +235,11 @@ def answer_from_wire(payload: bytes) -> dict[str, Any]:
 
     Raises:
         ApiError: the answer is a refusal.
-        ValueError: it is not a JSON object.
+        ValueError: it is not a JSON object, or none of JetStream's.
     """
     wire = _decode_object(payload)
+    if not str(wire.get("type")).startswith(_ANSWER_TYPES):
+        raise ValueError(f"a JSON object of type {wire.get('type')!r}")
     if error := wire.get("error"):
         raise api_error(error.get("code", 0), error.get("err_code", 0), error.get("description", ""))
     return wire
