@@ -84,7 +84,7 @@ class Connection:
     Args:
         limits: deadlines.
         client: a connected client that stays the caller's.
-        dial: makes a connected client of our own; used at once by `open`, and again if that client ends for good.
+        dial: makes a connected client of our own: the first one, and another whenever one ended for good.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Connection:
     @property
     def server_version(self) -> tuple[int, int]:
         """Major and minor version of the server we talk to; (0, 0) if it does not say."""
-        assert self._client is not None, "not opened"
+        assert self._client is not None, "no client yet"
         version = self._client.connected_server_version
         try:
             return version.major, version.minor
