@@ -159,7 +159,7 @@ class Writer:
         return await self._publish(*write(held), condition), held
 
     async def _sequence_if_absent(self, key: Key, subject: str) -> int:
-        """Return the last sequence on *subject*, where no record of *key* may live; a deletion mark may stand there."""
+        """Return the last sequence on *subject*, where no record of *key* may live; a deleted mark may stand there."""
         message = await self._reader.last_message(subject)
         if message is None:
             return 0
@@ -188,7 +188,7 @@ class Writer:
         try:
             return await self._publish(subject, payload, Expect(last_subject_sequence=sequence))
         except WrongLastSequenceError as error:
-            stored = await self._stored(key)  # the server names the last message, which may be a deletion mark
+            stored = await self._stored(key)  # the server names the last message, which may be a deleted mark
             raise RevisionMismatchError(str(key), expect, 0 if stored is None else stored.revision) from error
 
     async def _publish(self, subject: str, payload: bytes, expect: Expect | None = None) -> int:
