@@ -8,25 +8,17 @@ finalised when a loop ends: by `asyncio.run`, by pytest-asyncio and by anyio.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import attrs
 
 from lattice_store.errors import LatticeStoreError, StorageClosedError
-from lattice_store.headers import NO_HEADERS
 from lattice_store.limits import DEFAULT_ACK_WINDOW
-from lattice_store.model import (
-    DELIVER_ALL,
-    DeliverPolicy,
-    Expect,
-    Message,
-    PubAck,
-    Publication,
-    StreamConfig,
-    StreamInfo,
-)
-from lattice_store.storage import ClosingStorage, Replay, Storage
+from lattice_store.model import DELIVER_ALL, DeliverPolicy, PubAck, Publication
+from lattice_store.storage import Replay, Storage
+from lattice_store.testing import ForwardingStorage
 
 
 @attrs.define
@@ -38,7 +30,7 @@ class _Opened:
     storage: Storage | None = None
 
 
-class PerLoopStorage(ClosingStorage):
+class PerLoopStorage(ForwardingStorage):
     """Implements `lattice_store.storage.Storage`; every event loop that uses it gets one of its own.
 
     Args:
@@ -92,32 +84,8 @@ class PerLoopStorage(ClosingStorage):
 
     # -- the protocol, forwarded ----------------------------------------------------------------
 
-    async def create_stream(self, config: StreamConfig) -> StreamInfo:
-        return await (await self._here()).create_stream(config)
-
-    async def update_stream(self, config: StreamConfig) -> StreamInfo:
-        return await (await self._here()).update_stream(config)
-
-    async def delete_stream(self, stream: str) -> None:
-        await (await self._here()).delete_stream(stream)
-
-    async def stream_info(self, stream: str) -> StreamInfo:
-        return await (await self._here()).stream_info(stream)
-
-    async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
-        return await (await self._here()).list_streams(subject=subject)
-
-    async def publish(
-        self,
-        subject: str,
-        payload: bytes,
-        *,
-        headers: Mapping[str, str] = NO_HEADERS,
-        message_id: str | None = None,
-        expect: Expect | None = None,
-    ) -> PubAck:
-        storage = await self._here()
-        return await storage.publish(subject, payload, headers=headers, message_id=message_id, expect=expect)
+    async def _forward(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return await getattr(await self._here(), method)(*arguments, **options)
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
@@ -125,26 +93,6 @@ class PerLoopStorage(ClosingStorage):
         async with aclosing((await self._here()).publish_many(publications, window=window)) as results:
             async for result in results:
                 yield result
-
-    async def get_message(self, stream: str, sequence: int) -> Message:
-        return await (await self._here()).get_message(stream, sequence)
-
-    async def get_last_message(self, stream: str, subject: str) -> Message:
-        return await (await self._here()).get_last_message(stream, subject)
-
-    async def delete_message(self, stream: str, sequence: int) -> None:
-        await (await self._here()).delete_message(stream, sequence)
-
-    async def purge(
-        self,
-        stream: str,
-        *,
-        subject: str | None = None,
-        before_sequence: int | None = None,
-        keep: int | None = None,
-    ) -> int:
-        storage = await self._here()
-        return await storage.purge(stream, subject=subject, before_sequence=before_sequence, keep=keep)
 
     @asynccontextmanager
     async def replay(

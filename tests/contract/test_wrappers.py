@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from lattice_store.testing import (
     Delay,
     Fault,
     FaultyStorage,
+    ForwardingStorage,
     Interrupt,
     LoseAnswer,
     RecordingStorage,
@@ -58,6 +60,22 @@ async def _sequences(storage: Storage) -> list[int]:
                 assert replay.caught_up == batch.caught_up
     assert caught.value.last_sequence == (received[-1] if received else 0)
     return received
+
+
+# -- ForwardingStorage ---------------------------------------------------------------------------
+
+
+METHODS = sorted(name for name in vars(Storage) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_forwarding_covers_the_whole_protocol_with_every_option(method: str) -> None:
+    assert method in vars(ForwardingStorage)
+    assert inspect.signature(getattr(ForwardingStorage, method)) == inspect.signature(getattr(Storage, method))
+
+
+def test_every_method_but_the_last_can_be_faulty() -> None:
+    assert sorted([*FAULTY_METHODS, "aclose"]) == METHODS
 
 
 # -- FaultyStorage ------------------------------------------------------------------------------
@@ -234,7 +252,7 @@ async def test_a_trace_tells_the_story() -> None:
         "get_last_message(S, s.*) -> 1 on s.a, <5 bytes>",
         "replay(S, s.a, DeliverAll()) -> 1 pending",
         "batch(S) -> 1 messages up to 1, 0 pending, caught up",
-        "purge(stream='S', keep=1) -> 0",
+        "purge(S, keep=1) -> 0",
         "list_streams() -> ('S',)",
         "delete_message(S, 1) -> done",
         "stream_info(T) -> StreamNotFoundError, REJECTED: stream not found (404/10059)",
@@ -266,5 +284,5 @@ async def test_a_trace_notes_interruptions_and_cancellations() -> None:
     assert [str(call) for call in storage.calls[1:]] == [
         "batch(S) -> 1 messages up to 1, 0 pending, caught up",
         "batch(S) -> ReplayInterruptedError, REJECTED: replay of S interrupted after sequence 1: stream went back",
-        "purge(stream='S') -> CancelledError",
+        "purge(S) -> CancelledError",
     ]

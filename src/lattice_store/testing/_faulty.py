@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from typing import TypeVar
+from functools import partial
+from typing import Any
 
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import (
@@ -14,27 +15,14 @@ from lattice_store.errors import (
     ReplayInterruptedError,
     ResetReason,
 )
-from lattice_store.headers import NO_HEADERS
 from lattice_store.limits import DEFAULT_ACK_WINDOW
-from lattice_store.model import (
-    DELIVER_ALL,
-    Batch,
-    DeliverPolicy,
-    Expect,
-    Message,
-    PubAck,
-    Publication,
-    StreamConfig,
-    StreamInfo,
-)
-from lattice_store.storage import ClosingStorage, Replay, Storage
+from lattice_store.model import DELIVER_ALL, Batch, DeliverPolicy, PubAck, Publication
+from lattice_store.storage import Replay, Storage
 from lattice_store.testing._faults import Due, Fault
-from lattice_store.testing._forwarding import ForwardingReplay
-
-_T = TypeVar("_T")
+from lattice_store.testing._forwarding import ForwardingReplay, ForwardingStorage
 
 
-class FaultyStorage(ClosingStorage):
+class FaultyStorage(ForwardingStorage):
     """Forwards every call to *inner*, but for the faults it was given.
 
     How to test code against a lost answer, the case that cannot be provoked with a real server at will::
@@ -65,45 +53,17 @@ class FaultyStorage(ClosingStorage):
         position = (method, self._calls[method])
         return Due(position, tuple(fault for fault in self._faults if (fault.method, fault.call) == position))
 
-    async def _call(self, method: str, send: Callable[[], Awaitable[_T]]) -> _T:
+    async def _forward(self, method: str, *arguments: Any, **options: Any) -> Any:
         due = self._due(method)
         await due.wait(self._clock)
         if due.refused:
             raise due.refusal()
+        send = partial(getattr(self._inner, method), *arguments, **options)
         if not due.answer_lost:
             return await send()
         with suppress(ApiError):  # a refusal is an answer too
             await send()
         raise due.lost_answer()
-
-    async def create_stream(self, config: StreamConfig) -> StreamInfo:
-        return await self._call("create_stream", lambda: self._inner.create_stream(config))
-
-    async def update_stream(self, config: StreamConfig) -> StreamInfo:
-        return await self._call("update_stream", lambda: self._inner.update_stream(config))
-
-    async def delete_stream(self, stream: str) -> None:
-        await self._call("delete_stream", lambda: self._inner.delete_stream(stream))
-
-    async def stream_info(self, stream: str) -> StreamInfo:
-        return await self._call("stream_info", lambda: self._inner.stream_info(stream))
-
-    async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
-        return await self._call("list_streams", lambda: self._inner.list_streams(subject=subject))
-
-    async def publish(
-        self,
-        subject: str,
-        payload: bytes,
-        *,
-        headers: Mapping[str, str] = NO_HEADERS,
-        message_id: str | None = None,
-        expect: Expect | None = None,
-    ) -> PubAck:
-        def send() -> Awaitable[PubAck]:
-            return self._inner.publish(subject, payload, headers=headers, message_id=message_id, expect=expect)
-
-        return await self._call("publish", send)
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
@@ -126,28 +86,6 @@ class FaultyStorage(ClosingStorage):
                 yield due.lost_answer() if due.answer_lost and answered else result
             while waiting:
                 yield waiting.popleft().refusal()
-
-    async def get_message(self, stream: str, sequence: int) -> Message:
-        return await self._call("get_message", lambda: self._inner.get_message(stream, sequence))
-
-    async def get_last_message(self, stream: str, subject: str) -> Message:
-        return await self._call("get_last_message", lambda: self._inner.get_last_message(stream, subject))
-
-    async def delete_message(self, stream: str, sequence: int) -> None:
-        await self._call("delete_message", lambda: self._inner.delete_message(stream, sequence))
-
-    async def purge(
-        self,
-        stream: str,
-        *,
-        subject: str | None = None,
-        before_sequence: int | None = None,
-        keep: int | None = None,
-    ) -> int:
-        def send() -> Awaitable[int]:
-            return self._inner.purge(stream, subject=subject, before_sequence=before_sequence, keep=keep)
-
-        return await self._call("purge", send)
 
     @asynccontextmanager
     async def replay(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from lattice_store.errors import LatticeStoreError
-from lattice_store.headers import NO_HEADERS
 from lattice_store.limits import DEFAULT_ACK_WINDOW
 from lattice_store.model import (
     DELIVER_ALL,
@@ -23,8 +22,8 @@ from lattice_store.model import (
     StreamConfig,
     StreamInfo,
 )
-from lattice_store.storage import ClosingStorage, Replay, Storage
-from lattice_store.testing._forwarding import ForwardingReplay
+from lattice_store.storage import Replay, Storage
+from lattice_store.testing._forwarding import ForwardingReplay, ForwardingStorage
 
 _T = TypeVar("_T")
 
@@ -41,14 +40,19 @@ class Call:
         return f"{self.method}({self.arguments}) -> {self.answer}"
 
 
-def _named(**arguments: object) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if value is not None)
+def _asked(*arguments: object, **options: object) -> str:
+    told = [(name, _option(value)) for name, value in options.items()]
+    return ", ".join([*map(_describe, arguments), *(f"{name}={value!r}" for name, value in told if value is not None)])
 
 
-def _publication(publication: Publication) -> str:
-    expect = publication.expect and attrs.asdict(publication.expect, filter=lambda _, value: value is not None)
-    extras = _named(headers=[*publication.headers] or None, message_id=publication.message_id, expect=expect)
-    return f"{publication.subject}, <{len(publication.payload)} bytes>{', ' if extras else ''}{extras}"
+def _option(value: object) -> object:
+    match value:
+        case Mapping():
+            return [*value] or None  # the names of headers
+        case Expect():
+            return attrs.asdict(value, filter=lambda _, expected: expected is not None)
+        case _:
+            return value
 
 
 def _describe(value: object) -> str:
@@ -61,7 +65,8 @@ def _describe(value: object) -> str:
         case Message():
             return f"{value.sequence} on {value.subject}, <{len(value.payload)} bytes>"
         case Publication():
-            return _publication(value)
+            extras = {"headers": value.headers, "message_id": value.message_id, "expect": value.expect}
+            return _asked(value.subject, f"<{len(value.payload)} bytes>", **extras)
         case Batch():
             end = ", caught up" if value.caught_up else ""
             return f"{len(value.messages)} messages up to {value.sequence}, {value.pending} pending{end}"
@@ -77,7 +82,7 @@ def _describe(value: object) -> str:
             return str(value)
 
 
-class RecordingStorage(ClosingStorage):
+class RecordingStorage(ForwardingStorage):
     """Forwards every call to *inner* and keeps a readable trace of calls and answers.
 
     A test reads ``calls``, or prints the storage to see the whole story::
@@ -111,35 +116,13 @@ class RecordingStorage(ClosingStorage):
         self.calls.append(Call(method, arguments, describe(result)))
         return result
 
-    async def create_stream(self, config: StreamConfig) -> StreamInfo:
-        return await self._record("create_stream", _describe(config), self._inner.create_stream(config))
-
-    async def update_stream(self, config: StreamConfig) -> StreamInfo:
-        return await self._record("update_stream", _describe(config), self._inner.update_stream(config))
-
-    async def delete_stream(self, stream: str) -> None:
-        await self._record("delete_stream", stream, self._inner.delete_stream(stream))
-
-    async def stream_info(self, stream: str) -> StreamInfo:
-        return await self._record("stream_info", stream, self._inner.stream_info(stream))
-
-    async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
-        return await self._record("list_streams", _named(subject=subject), self._inner.list_streams(subject=subject))
-
-    async def publish(
-        self,
-        subject: str,
-        payload: bytes,
-        *,
-        headers: Mapping[str, str] = NO_HEADERS,
-        message_id: str | None = None,
-        expect: Expect | None = None,
-    ) -> PubAck:
-        publication = Publication(
-            subject=subject, payload=payload, headers=headers, message_id=message_id, expect=expect
-        )
-        ack = self._inner.publish(subject, payload, headers=headers, message_id=message_id, expect=expect)
-        return await self._record("publish", _describe(publication), ack)
+    async def _forward(self, method: str, *arguments: Any, **options: Any) -> Any:
+        if method == "publish":
+            subject, payload = arguments
+            asked = _describe(Publication(subject=subject, payload=payload, **options))
+        else:
+            asked = _asked(*arguments, **options)
+        return await self._record(method, asked, getattr(self._inner, method)(*arguments, **options))
 
     async def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
@@ -155,28 +138,6 @@ class RecordingStorage(ClosingStorage):
             async for result in results:
                 self.calls.append(Call("publish_many", sent.popleft(), _describe(result)))
                 yield result
-
-    async def get_message(self, stream: str, sequence: int) -> Message:
-        return await self._record("get_message", f"{stream}, {sequence}", self._inner.get_message(stream, sequence))
-
-    async def get_last_message(self, stream: str, subject: str) -> Message:
-        found = self._inner.get_last_message(stream, subject)
-        return await self._record("get_last_message", f"{stream}, {subject}", found)
-
-    async def delete_message(self, stream: str, sequence: int) -> None:
-        await self._record("delete_message", f"{stream}, {sequence}", self._inner.delete_message(stream, sequence))
-
-    async def purge(
-        self,
-        stream: str,
-        *,
-        subject: str | None = None,
-        before_sequence: int | None = None,
-        keep: int | None = None,
-    ) -> int:
-        arguments = _named(stream=stream, subject=subject, before_sequence=before_sequence, keep=keep)
-        purged = self._inner.purge(stream, subject=subject, before_sequence=before_sequence, keep=keep)
-        return await self._record("purge", arguments, purged)
 
     @asynccontextmanager
     async def replay(
