@@ -1,6 +1,7 @@
 """Replays on a real server: every policy, the snapshot, what follows it, and a slow reader."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import nats
 import pytest
@@ -22,6 +23,7 @@ from lattice_store.model import (
     Publication,
 )
 from lattice_store.nats import connect
+from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._replay import NatsReplay
 
@@ -240,6 +242,60 @@ async def test_closing_the_storage_ends_its_replays(server, fresh, fast):
         await storage.aclose()
         with pytest.raises(StorageClosedError):
             await waiting
+
+
+async def test_closing_the_storage_refuses_new_calls_and_ends_all_replays_together(server, fresh, fast, monkeypatch):
+    storage = await connect(server.url, limits=fast)
+    config, call = fresh(), JetStreamApi.call
+    await storage.create_stream(config)
+    ending, all_are_ending, may_end = set(), asyncio.Event(), asyncio.Event()
+
+    async def slow_call(api, verb, *arguments, **options):
+        if verb.startswith("CONSUMER.DELETE"):
+            ending.add(verb)
+            if len(ending) == 3:
+                all_are_ending.set()
+            await may_end.wait()
+        return await call(api, verb, *arguments, **options)
+
+    monkeypatch.setattr(JetStreamApi, "call", slow_call)
+    async with AsyncExitStack() as replays:
+        for _ in range(3):
+            await replays.enter_async_context(storage.replay(config.name))
+        closing = asyncio.create_task(storage.aclose())
+        async with asyncio.timeout(0.4):  # a replay takes 0.5 s at most to end
+            await all_are_ending.wait()
+        with pytest.raises(StorageClosedError):
+            await storage.list_streams()
+        with pytest.raises(StorageClosedError):
+            await storage.publish(f"{config.name}.a", b"")
+        with pytest.raises(StorageClosedError):
+            await replays.enter_async_context(storage.replay(config.name))
+        may_end.set()
+        await closing
+    async with await connect(server.url, limits=fast) as another:
+        state = (await another.stream_info(config.name)).state
+    assert (state.consumer_count, state.messages) == (0, 0)
+
+
+@pytest.mark.parametrize("step", ["before the consumer is created", "after it"])
+async def test_a_storage_closed_while_a_replay_opens(server, fresh, fast, monkeypatch, step):
+    storage = await connect(server.url, limits=fast)
+    config, stream_info, answers = fresh(), NatsReplay._stream_info, []
+    await storage.create_stream(config)
+
+    async def close_then_answer(replay):
+        answers.append(await stream_info(replay))
+        if len(answers) == 1 + (step == "after it"):
+            await storage.aclose()
+        return answers[-1]
+
+    monkeypatch.setattr(NatsReplay, "_stream_info", close_then_answer)
+    with pytest.raises(StorageClosedError, match="the replay of"):
+        async with storage.replay(config.name):
+            raise AssertionError("entered")
+    async with await connect(server.url, limits=fast) as another:
+        assert (await another.stream_info(config.name)).state.consumer_count == 0
 
 
 async def test_a_consumer_that_cannot_be_made_leaves_nothing(storage, fresh):

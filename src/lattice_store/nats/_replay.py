@@ -146,15 +146,22 @@ class NatsReplay(DerivedReplay):
         self._ordered = Ordered(self._deliver, self._info.state.last_sequence)
         self._connection.listeners.add(self)
         try:
+            self._check_open()
             self._pending = await self._create_consumer(self._deliver)
             self._caught_up = self._pending == 0
             self._ordered.opened()
             await self._check_identity()
+            self._check_open()
         except BaseException:
             await self._end()
             raise
         self._watcher = asyncio.create_task(self._watch(), name=f"replay of {self._name}")
         return self
+
+    def _check_open(self) -> None:
+        """Raise what ended the replay, such as a storage closed while the replay was being opened."""
+        if self._error is not None:
+            raise self._error
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

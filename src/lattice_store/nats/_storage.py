@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -72,25 +73,34 @@ class NatsStorage(ClosingStorage):
         self._limits = limits
         self._api = JetStreamApi(connection, domain)
         self._replays: set[NatsReplay] = set()
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"NatsStorage({self._connection!r})"
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageClosedError("the storage is closed")
+
+    async def _call(self, verb: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        self._check_open()
+        return await self._api.call(verb, body)
+
     # -- streams --------------------------------------------------------------------------------
 
     async def create_stream(self, config: StreamConfig) -> StreamInfo:
-        return info_from_wire(await self._api.call(f"STREAM.CREATE.{config.name}", config_to_wire(config)))
+        return info_from_wire(await self._call(f"STREAM.CREATE.{config.name}", config_to_wire(config)))
 
     async def update_stream(self, config: StreamConfig) -> StreamInfo:
-        return info_from_wire(await self._api.call(f"STREAM.UPDATE.{config.name}", config_to_wire(config)))
+        return info_from_wire(await self._call(f"STREAM.UPDATE.{config.name}", config_to_wire(config)))
 
     async def delete_stream(self, stream: str) -> None:
         check_stream_name(stream)
-        await self._api.call(f"STREAM.DELETE.{stream}")
+        await self._call(f"STREAM.DELETE.{stream}")
 
     async def stream_info(self, stream: str) -> StreamInfo:
         check_stream_name(stream)
-        return info_from_wire(await self._api.call(f"STREAM.INFO.{stream}"))
+        return info_from_wire(await self._call(f"STREAM.INFO.{stream}"))
 
     async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
         body: dict[str, Any] = {}
@@ -99,7 +109,7 @@ class NatsStorage(ClosingStorage):
             body["subject"] = subject
         names: list[str] = []
         while True:
-            page = await self._api.call("STREAM.NAMES", {**body, "offset": len(names)})
+            page = await self._call("STREAM.NAMES", {**body, "offset": len(names)})
             found = page.get("streams") or []
             names += found
             if not found or len(names) >= page["total"]:
@@ -127,7 +137,7 @@ class NatsStorage(ClosingStorage):
     async def _publish_many(
         self, publications: Iterable[Publication], window: int
     ) -> AsyncGenerator[PubAck | LatticeStoreError, None]:
-        self._connection.check_open()
+        self._check_open()
         sent: deque[Ticket | LatticeStoreError] = deque()
         try:
             for each in publications:
@@ -168,6 +178,7 @@ class NatsStorage(ClosingStorage):
         check_subject(subject)
         check_payload(payload)
         block = publish_headers(headers, message_id, expect)
+        self._check_open()
         if expect is not None and expect.last_subject_filter is not None:
             await self._require((2, 11), "Expect(last_subject_filter=…)")
         return await self._connection.send(subject, payload, block)
@@ -186,6 +197,7 @@ class NatsStorage(ClosingStorage):
 
     async def _require(self, version: tuple[int, int], what: str) -> None:
         """Refuse *what* on a server that would ignore it."""
+        self._check_open()
         await self._connection.client()
         found = self._connection.server_version
         if found < version:
@@ -205,11 +217,11 @@ class NatsStorage(ClosingStorage):
         return await self._get(stream, {"last_by_subj": subject})
 
     async def _get(self, stream: str, which: Mapping[str, Any]) -> Message:
-        return message_from_wire((await self._api.call(f"STREAM.MSG.GET.{stream}", which))["message"])
+        return message_from_wire((await self._call(f"STREAM.MSG.GET.{stream}", which))["message"])
 
     async def delete_message(self, stream: str, sequence: int) -> None:
         check_get(stream, sequence)
-        await self._api.call(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence})
+        await self._call(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence})
 
     async def purge(
         self,
@@ -224,7 +236,7 @@ class NatsStorage(ClosingStorage):
         body = {name: value for name, value in options.items() if value is not None}
         if before_sequence == 1:
             await self._require((2, 14), "purge(before_sequence=1)")  # before, a server took 1 for "everything"
-        return int((await self._api.call(f"STREAM.PURGE.{stream}", body))["purged"])
+        return int((await self._call(f"STREAM.PURGE.{stream}", body))["purged"])
 
     # -- replays and the end --------------------------------------------------------------------
 
@@ -233,6 +245,7 @@ class NatsStorage(ClosingStorage):
         self, stream: str, *, subjects: Sequence[str] = (), deliver: DeliverPolicy = DELIVER_ALL
     ) -> AsyncIterator[NatsReplay]:
         check_replay(stream, subjects)
+        self._check_open()
         if len(subjects) > 1:
             await self._require((2, 10), "a replay with several subjects")
         replay = NatsReplay(
@@ -246,6 +259,8 @@ class NatsStorage(ClosingStorage):
             self._replays.discard(replay)
 
     async def aclose(self) -> None:
-        for replay in tuple(self._replays):
-            await replay.aclose()
-        await self._connection.aclose()
+        self._closed = True
+        try:
+            await asyncio.gather(*(replay.aclose() for replay in self._replays))
+        finally:
+            await self._connection.aclose()

@@ -43,15 +43,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO_TIME: Final = "0001-01-01T00:00:00Z"  # Go's time.Time{}
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
-# our attribute -> wire name, where None is -1 (limits) or 0 (times)
-_LIMITS: Final = {
-    "max_msgs": "max_msgs",
-    "max_bytes": "max_bytes",
-    "max_msgs_per_subject": "max_msgs_per_subject",
-    "max_msg_size": "max_msg_size",
-    "max_consumers": "max_consumers",
-}
+# None is -1 on the wire; the names are the same
+_LIMITS: Final = ("max_msgs", "max_bytes", "max_msgs_per_subject", "max_msg_size", "max_consumers")
+# our attribute -> wire name; None is 0 on the wire
 _DURATIONS: Final = {"max_age_ns": "max_age", "duplicate_window_ns": "duplicate_window"}
+# our attribute -> wire name
 _SWITCHES: Final = {
     "discard_new_per_subject": "discard_new_per_subject",
     "no_ack": "no_ack",
@@ -69,7 +65,7 @@ _ENUMS: Final[dict[str, type[enum.Enum]]] = {
 }
 _INTERPRETED: Final = frozenset(
     {"name", "subjects", "description", "num_replicas", "metadata"}
-    | {*_LIMITS.values(), *_DURATIONS.values(), *_SWITCHES.values(), *_ENUMS}
+    | {*_LIMITS, *_DURATIONS.values(), *_SWITCHES.values(), *_ENUMS}
 )
 
 _E = TypeVar("_E", bound=enum.Enum)
@@ -120,9 +116,9 @@ def config_to_wire(config: StreamConfig) -> dict[str, Any]:
         wire["description"] = config.description
     if config.metadata:
         wire["metadata"] = dict(config.metadata)
-    for ours, theirs in _LIMITS.items():
-        value = getattr(config, ours)
-        wire[theirs] = -1 if value is None else value
+    for name in _LIMITS:
+        value = getattr(config, name)
+        wire[name] = -1 if value is None else value
     for ours, theirs in _DURATIONS.items():
         wire[theirs] = getattr(config, ours) or 0
     for ours, theirs in _SWITCHES.items():
@@ -139,7 +135,8 @@ def config_from_wire(wire: Mapping[str, Any]) -> StreamConfig:
         NotSupportedError: a policy this library has no name for.
     """
     metadata = wire.get("metadata") or {}
-    plain: dict[str, Any] = {ours: _limit(wire.get(theirs)) for ours, theirs in (*_LIMITS.items(), *_DURATIONS.items())}
+    plain: dict[str, Any] = {name: _limit(wire.get(name)) for name in _LIMITS}
+    plain |= {ours: _limit(wire.get(theirs)) for ours, theirs in _DURATIONS.items()}
     plain |= {ours: bool(wire.get(theirs)) for ours, theirs in _SWITCHES.items()}
     return StreamConfig(
         name=wire["name"],
