@@ -3,7 +3,10 @@
 import asyncio
 import socket
 import ssl
+import sys
+import traceback
 from pathlib import Path
+from types import ModuleType
 
 import nats
 import pytest
@@ -80,6 +83,31 @@ async def test_options_are_checked_before_anything_happens():
 async def test_a_callback_that_is_none_is_an_argument_error(server, fast):
     with pytest.raises(InvalidArgumentError, match="callbacks must be coroutine functions"):
         await connect(server.url, limits=fast, closed_cb=print)
+
+
+async def test_a_missing_nkeys_package_is_named_with_its_remedy(server, fast, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nkeys", None)
+    with pytest.raises(StorageUnavailableError, match="pip install nkeys") as caught:
+        await connect(server.url, limits=fast, nkeys_seed_str="SUAS3CRET")
+    assert not isinstance(caught.value, AuthenticationError)
+    assert "SUAS3CRET" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("module", ["nkeys", "nkeys.errors", "nacl.exceptions"])
+async def test_a_seed_that_nkeys_refuses_is_an_authentication_error(server, fast, monkeypatch, module):
+    class InvalidSeedError(Exception):
+        __module__ = module
+
+    def from_seed(seed):
+        raise InvalidSeedError(f"invalid seed: {seed.decode()}")
+
+    stub = ModuleType("nkeys")
+    stub.from_seed = from_seed
+    monkeypatch.setitem(sys.modules, "nkeys", stub)
+    seed = "-".join(["SUA", "S3CRET"])  # so that a traceback's source lines do not show it
+    with pytest.raises(AuthenticationError, match=r"^the credentials cannot be read: InvalidSeedError$") as caught:
+        await connect(server.url, limits=fast, nkeys_seed_str=seed)
+    assert seed not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_missing_credentials_file_is_named(server, fast):

@@ -150,6 +150,8 @@ async def _dial(urls: Sequence[str], limits: Limits, options: dict[str, Any]) ->
             raise InvalidArgumentError(str(error)) from error
         if isinstance(error, nats_errors.Error | OSError | ImportError):
             raise _failure(urls, [error]) from error
+        if _is_of_nkeys(type(error).__module__):  # its text might quote the seed
+            raise AuthenticationError(f"the credentials cannot be read: {type(error).__name__}") from None
         raise
     finally:
         failing.cancel()
@@ -167,6 +169,11 @@ async def _abandon(client: Client, connecting: asyncio.Future[None], limits: Lim
             await client.close()
 
 
+def _is_of_nkeys(module: str) -> bool:
+    """Return whether *module* belongs to the package that nats-py signs with, or to PyNaCl below it."""
+    return module.partition(".")[0] in ("nkeys", "nacl")
+
+
 def _failure(urls: Sequence[str], errors: Sequence[Exception]) -> StorageUnavailableError:
     where = ", ".join(url.rpartition("@")[2].rpartition("//")[2] for url in urls)
     for error in errors:
@@ -178,4 +185,6 @@ def _failure(urls: Sequence[str], errors: Sequence[Exception]) -> StorageUnavail
     if not errors:
         return StorageUnavailableError(f"{where}: no answer in time")
     last = errors[-1]
+    if isinstance(last, ImportError) and _is_of_nkeys(last.name or ""):
+        return StorageUnavailableError(f"{where}: {last}; to sign with a seed or credentials file: pip install nkeys")
     return StorageUnavailableError(f"{where}: {str(last) or type(last).__name__}")
