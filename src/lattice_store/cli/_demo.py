@@ -38,7 +38,7 @@ async def demo(
     """
     if nats_server and url is not None:
         raise InvalidArgumentError("--nats-server starts a server, --url names one: give one of them")
-    ending = "" if url is None else f"-{uuid.uuid4().hex[:8]}"
+    ending = "" if url is None else f"-{uuid.uuid4().hex[:8]}"  # noqa: TID251  # others may play on that server too
     async with _two_storages(session, access, url, nats_server) as (storage, second):
         play = Play(
             one=Lattice(storage, f"demo{ending}", limits=access.limits),
