@@ -3,6 +3,7 @@
 Layers, each importing only what stands below it:
 
     _storage    SimServer, SimStorage: the asyncio shell that reads the clock, waits and hands out
+    _replay     what a reader of a replay sees
     _clock      VirtualClock
     _core       the pure state machine: no I/O, no clock, no dice; time is an argument
 """
