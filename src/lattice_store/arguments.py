@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lattice_store.errors import InvalidArgumentError
+from lattice_store.errors import InvalidArgumentError, InvalidConfigError
+from lattice_store.model import StreamConfig
 from lattice_store.subjects import check_filter, check_stream_name, overlap
 
 
@@ -26,6 +27,21 @@ def check_payload(payload: object) -> None:
     """
     if not isinstance(payload, bytes):
         raise InvalidArgumentError(f"a payload of type {type(payload).__name__}; bytes are needed")
+
+
+def check_config(config: StreamConfig) -> None:
+    """Accept the configuration of a stream to create or update.
+
+    Raises:
+        InvalidSubjectError: the name or a subject can be refused without asking a server.
+        InvalidConfigError: two of the subjects overlap.
+    """
+    check_stream_name(config.name)
+    for position, subject in enumerate(config.subjects):
+        check_filter(subject)
+        for earlier in config.subjects[:position]:
+            if overlap(earlier, subject):
+                raise InvalidConfigError(f"subjects {earlier!r} and {subject!r} of stream {config.name} overlap")
 
 
 def check_get(stream: str, sequence: int) -> None:

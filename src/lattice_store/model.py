@@ -27,7 +27,7 @@ from lattice_store.headers import (
     NO_HEADERS,
     Headers,
 )
-from lattice_store.subjects import check_filter, check_stream_name, overlap
+from lattice_store.subjects import check_filter
 
 
 class RetentionPolicy(enum.Enum):
@@ -78,9 +78,11 @@ def _positive(instance: StreamConfig, attribute: attrs.Attribute[Any], value: in
 class StreamConfig:
     """What an administrator decides about a stream. ``None`` is "no limit", or "the server's default".
 
+    Name and subjects are checked when a stream is to be created or updated: a server may hold streams whose
+    subjects this library would not send.
+
     Raises:
-        InvalidSubjectError: the name or a subject can be refused without asking a server.
-        InvalidConfigError: a limit is negative, or two of the subjects overlap.
+        InvalidConfigError: a limit is negative, or the subjects are a single text.
     """
 
     name: str
@@ -111,14 +113,6 @@ class StreamConfig:
     """The administrator's own labels; the server's ``_nats.*`` entries are left out."""
     other: Mapping[str, Any] = attrs.field(factory=dict, converter=_sorted_mapping)
     """Settings this library does not interpret, by their wire name, kept as they are (mirror, sources, placement, …)."""
-
-    def __attrs_post_init__(self) -> None:
-        check_stream_name(self.name)
-        for position, subject in enumerate(self.subjects):
-            check_filter(subject)
-            for earlier in self.subjects[:position]:
-                if overlap(earlier, subject):
-                    raise InvalidConfigError(f"subjects {earlier!r} and {subject!r} of stream {self.name} overlap")
 
 
 @attrs.frozen(kw_only=True)

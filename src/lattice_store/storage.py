@@ -87,6 +87,8 @@ class Storage(Protocol):
         Equal means: after the server filled in its defaults. An existing stream is never altered.
 
         Raises:
+            InvalidSubjectError: the name or a subject can be refused without asking a server.
+            InvalidConfigError: two of the subjects overlap.
             StreamNameInUseError: the name is taken by a different configuration.
             SubjectsOverlapError: another stream holds one of the subjects.
             InvalidStreamConfigError: the server refuses the configuration.
@@ -97,6 +99,7 @@ class Storage(Protocol):
         """Replace the configuration of an existing stream, as a whole. Lowered limits evict at once.
 
         Raises:
+            InvalidSubjectError, InvalidConfigError: as in `create_stream`.
             StreamNotFoundError: there is none.
             SubjectsOverlapError: another stream holds one of the subjects.
             InvalidStreamConfigError: the server refuses the configuration or the change.

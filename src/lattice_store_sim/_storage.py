@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from contextlib import asynccontextmanager
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
-from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
+from lattice_store.arguments import (
+    check_at_least_one,
+    check_config,
+    check_get,
+    check_payload,
+    check_purge,
+    check_replay,
+)
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import (
     LatticeStoreError,
@@ -125,11 +132,13 @@ class SimStorage(ClosingStorage):
     # -- streams --------------------------------------------------------------------------------
 
     async def create_stream(self, config: StreamConfig) -> StreamInfo:
+        check_config(config)
         info = self._core.create_stream(config, now_ns=await self._turn())
         self.server._announce(info)
         return info
 
     async def update_stream(self, config: StreamConfig) -> StreamInfo:
+        check_config(config)
         return self._core.update_stream(config, now_ns=await self._turn())
 
     async def delete_stream(self, stream: str) -> None:

@@ -54,6 +54,20 @@ async def test_a_stream_comes_back_as_it_was_asked_for(either, fresh):
     assert await either.create_stream(config) == created
 
 
+async def test_a_stream_that_this_library_would_not_make_can_be_read(storage, server, fresh):
+    config = fresh()
+    client = await nats.connect(server.url)
+    subjects = ["übung.>", f"{config.name}.>"]
+    await client.jetstream().add_stream(name=config.name, subjects=subjects)
+    assert (await storage.stream_info(config.name)).config.subjects == tuple(subjects)
+    await storage.publish(f"{config.name}.a", b"x")
+    async with storage.replay(config.name) as replay:
+        assert replay.stream.config.subjects == tuple(subjects)
+        assert (await anext(aiter(replay))).payload == b"x"
+    await storage.delete_stream(config.name)
+    await client.close()
+
+
 async def test_another_configuration_under_the_same_name_is_refused(either, fresh):
     config = fresh()
     await either.create_stream(config)

@@ -1,18 +1,28 @@
 import attrs
 import pytest
 
+from lattice_store.arguments import check_config
 from lattice_store.errors import InvalidArgumentError, InvalidConfigError, InvalidHeaderError, InvalidSubjectError
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverFromSequence, Expect, Message, PubAck, StreamConfig, publish_headers
 
 
-def test_a_configuration_says_what_is_wrong_before_a_server_does():
+def test_what_is_to_be_created_is_checked_before_a_server_does():
     with pytest.raises(InvalidSubjectError, match=r"stream name 'a\.b'"):
-        StreamConfig(name="a.b")
+        check_config(StreamConfig(name="a.b"))
     with pytest.raises(InvalidSubjectError, match="'x y'"):
-        StreamConfig(name="S", subjects=["x y"])
+        check_config(StreamConfig(name="S", subjects=["x y"]))
     with pytest.raises(InvalidConfigError, match=r"'a.>' and 'a.b' of stream S overlap"):
-        StreamConfig(name="S", subjects=["a.>", "a.b"])
+        check_config(StreamConfig(name="S", subjects=["a.>", "a.b"]))
+    check_config(StreamConfig(name="S", subjects=["a.>", "b.*"]))
+
+
+def test_what_a_server_holds_can_be_said():
+    config = StreamConfig(name="S", subjects=["übung.>", "lc.u.>"])
+    assert config.subjects == ("übung.>", "lc.u.>")
+
+
+def test_a_configuration_cannot_hold_what_no_server_says():
     with pytest.raises(InvalidConfigError, match="single text"):
         StreamConfig(name="S", subjects="lc.>")
     with pytest.raises(InvalidConfigError, match="max_msgs=-1 is negative"):

@@ -10,7 +10,14 @@ from typing import Any, Final, Self
 
 from nats.aio.client import Client
 
-from lattice_store.arguments import check_at_least_one, check_get, check_payload, check_purge, check_replay
+from lattice_store.arguments import (
+    check_at_least_one,
+    check_config,
+    check_get,
+    check_payload,
+    check_purge,
+    check_replay,
+)
 from lattice_store.errors import (
     ApiError,
     InvalidArgumentError,
@@ -89,9 +96,11 @@ class NatsStorage(ClosingStorage):
     # -- streams --------------------------------------------------------------------------------
 
     async def create_stream(self, config: StreamConfig) -> StreamInfo:
+        check_config(config)
         return info_from_wire(await self._call(f"STREAM.CREATE.{config.name}", config_to_wire(config)))
 
     async def update_stream(self, config: StreamConfig) -> StreamInfo:
+        check_config(config)
         return info_from_wire(await self._call(f"STREAM.UPDATE.{config.name}", config_to_wire(config)))
 
     async def delete_stream(self, stream: str) -> None:

@@ -244,12 +244,18 @@ async def check_bad_stream_names_are_refused_before_sending(storage: Storage, st
 
 
 async def check_bad_configurations_are_refused_before_sending(storage: Storage, streams: Streams) -> None:
-    """What can be seen to be wrong without a server never becomes a `StreamConfig`."""
-    for bad in ("", "a..b", ".a", "a.", "a b", "a.>.b", "a\r\n"):
-        with raises(InvalidSubjectError):
-            streams.config(subjects=(bad,))
-        with raises(InvalidSubjectError):
-            await storage.list_streams(subject=bad)
-    for changes in ({"subjects": ("a.*", "a.b")}, {"subjects": "lc.>"}, {"max_msgs": -1}, {"max_age_ns": -1}):
+    """What can be seen to be wrong without a server is not sent; an update is asked of a stream that is not there."""
+    for write in (storage.create_stream, storage.update_stream):
+        for bad in ("", "a..b", ".a", "a.", "a b", "a.>.b", "a\r\n", "übung.>"):
+            with raises(InvalidSubjectError):
+                await write(streams.config(subjects=(bad,)))
+            with raises(InvalidSubjectError):
+                await storage.list_streams(subject=bad)
+        for bad_name in ("", "a.b", "a b", "übung"):
+            with raises(InvalidSubjectError):
+                await write(attrs.evolve(streams.config(), name=bad_name))
+        with raises(InvalidConfigError):
+            await write(streams.config(subjects=("a.*", "a.b")))
+    for changes in ({"subjects": "lc.>"}, {"max_msgs": -1}, {"max_age_ns": -1}):
         with raises(InvalidConfigError):
             streams.config(**changes)
