@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+import itertools
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Self, TypeAlias
 
 import attrs
@@ -21,7 +22,7 @@ from lattice_store.errors import (
     may_pass,
 )
 from lattice_store.limits import Limits
-from lattice_store.model import DELIVER_LAST_PER_SUBJECT
+from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Batch
 from lattice_store.storage import Replay, Storage
 
 
@@ -64,8 +65,13 @@ class Watch:
         self._limits, self._clock = limits, clock
         self._on_batch: Callable[[], None] = lambda: None
         self._replays = AsyncExitStack()
-        self._stream_of_events: AsyncGenerator[Event, None] | None = None
-        self._view = LatticeView(format_)
+        self._replay: Replay | None = None
+        self._batches: AsyncGenerator[Batch, None] | None = None
+        self._lost = False
+        self._pause_ns = limits.retry_min_ns
+        self._snapshot: Fold | None = None
+        self._fold = Fold(format_)
+        self._ready: Iterator[Event] = iter(())
         self._coalesced = 0
 
     @property
@@ -74,7 +80,7 @@ class Watch:
 
         Complete from the first event on. A reset replaces the object.
         """
-        return self._view
+        return self._fold
 
     @property
     def stream(self) -> str:
@@ -91,61 +97,78 @@ class Watch:
         self._on_batch = callback
 
     async def __aenter__(self) -> Self:
-        replay = await self._replays.enter_async_context(self._open())
-        self._stream_of_events = self._follow(replay)
+        self._begin(await self._replays.enter_async_context(self._open()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._stream_of_events is not None:
-            await self._stream_of_events.aclose()
+        self._batches = None
         await self._replays.aclose()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event; there is always one more.
+        """Return the next event; there is always one more. A call that was cancelled or timed out loses nothing.
 
         Raises:
             StorageClosedError: the storage or the watch was closed, or the watch was not entered.
             PermissionDeniedError: after a reset, the stream may not be read any more.
         """
-        if self._stream_of_events is None:
+        while True:
+            event = next(self._ready, None)
+            if event is not None:
+                return event
+            if self._lost:
+                await self._begin_again()
+            else:
+                await self._take_batch()
+
+    def _begin(self, replay: Replay) -> None:
+        self._replay, self._batches, self._lost = replay, replay.batches(), False
+        self._pause_ns = self._limits.retry_min_ns
+        self._snapshot = Fold(self._format)
+        if replay.caught_up:
+            self._snapshot.advance(replay.stream.state.last_sequence)
+            self._finish_snapshot(self._snapshot)
+
+    async def _take_batch(self) -> None:
+        if self._batches is None or self._replay is None:
             raise StorageClosedError("a watch is read inside its 'async with' block")
         try:
-            return await anext(self._stream_of_events)
-        except StopAsyncIteration:
-            raise StorageClosedError("the watch was left, or ended with an error") from None
-
-    async def _follow(self, replay: Replay) -> AsyncGenerator[Event, None]:
-        while True:
-            try:
-                async for event in self._events(replay):
-                    yield event
-            except ReplayInterruptedError as error:
-                yield Reset(error.reason)
-            replay = await self._reopened()
-
-    async def _events(self, replay: Replay) -> AsyncIterator[Event]:
-        fresh = Fold(self._format)
-        async with aclosing(replay.batches()) as batches:
-            if replay.caught_up:
-                fresh.advance(replay.stream.state.last_sequence)
-            else:
-                async for batch in batches:
-                    fresh.absorb(batch)
-                    if batch.caught_up:
-                        break
-            former, self._view = self._view, fresh
+            batch = await anext(self._batches)
+        except ReplayInterruptedError as error:
+            self._lost = True
+            self._ready = iter([Reset(error.reason)])
+            return
+        except BaseException:  # a generator does not survive the cancellation of its reader; the replay does
+            self._batches = self._replay.batches()
+            raise
+        if self._snapshot is None:
+            changes = self._fold.apply_batch(batch)
             self._on_batch()
-            for change in former.changes_to(fresh):
-                yield change
-            yield CaughtUp(fresh.revision, len(fresh))
-            async for batch in batches:
-                changes = fresh.apply_batch(batch)
-                self._on_batch()
-                for change in self._bounded(changes):
-                    yield change
+            self._ready = iter(self._bounded(changes))
+        else:
+            self._snapshot.absorb(batch)
+            if batch.caught_up:
+                self._finish_snapshot(self._snapshot)
+
+    def _finish_snapshot(self, fold: Fold) -> None:
+        former, self._fold, self._snapshot = self._fold, fold, None
+        self._on_batch()
+        self._ready = itertools.chain(former.changes_to(fold), [CaughtUp(fold.revision, len(fold))])
+
+    async def _begin_again(self) -> None:
+        """Open the next replay; if the stream is not back yet, wait a moment."""
+        await self._replays.aclose()
+        try:
+            replay = await self._replays.enter_async_context(self._open())
+        except LatticeStoreError as error:
+            if not isinstance(error, StreamNotFoundError | ReplayInterruptedError) and not may_pass(error):
+                raise
+            await self._clock.sleep(self._pause_ns)
+            self._pause_ns = min(2 * self._pause_ns, self._limits.retry_max_ns)
+        else:
+            self._begin(replay)
 
     def _bounded(self, changes: Sequence[Change]) -> Iterable[Change]:
         if len(changes) <= self._limits.watch_buffer:
@@ -156,19 +179,6 @@ class Watch:
 
     def _open(self) -> AbstractAsyncContextManager[Replay]:
         return self._storage.replay(self._format.stream, subjects=self._subjects, deliver=DELIVER_LAST_PER_SUBJECT)
-
-    async def _reopened(self) -> Replay:
-        """Open the next replay as soon as the stream is back."""
-        pause_ns = self._limits.retry_min_ns
-        while True:
-            await self._replays.aclose()
-            try:
-                return await self._replays.enter_async_context(self._open())
-            except LatticeStoreError as error:
-                if not isinstance(error, StreamNotFoundError | ReplayInterruptedError) and not may_pass(error):
-                    raise
-            await self._clock.sleep(pause_ns)
-            pause_ns = min(2 * pause_ns, self._limits.retry_max_ns)
 
 
 def coalesce(changes: Sequence[Change]) -> list[Change]:
