@@ -25,6 +25,7 @@ from lattice_store._records import (
     Record,
     check,
     decode,
+    deletion,
     encode,
 )
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
@@ -65,6 +66,17 @@ def _is_prefix(instance: object, attribute: attrs.Attribute[str], value: object)
     if not isinstance(value, str):
         raise InvalidPrefixError(f"lattice prefix {value!r} is not a text")
     check_prefix(value)
+
+
+def _kind_and_token(key: Key) -> tuple[Kind, str]:
+    match key:
+        case ClaimsKey(public_key):
+            return Kind.CLAIMS, public_key
+        case LinkKey():
+            return Kind.LINK, link_id(key)
+        case OciReferenceKey(oci_url):
+            return Kind.OCI_REFERENCE, reference_token(oci_url)
+    raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
 
 
 @attrs.frozen
@@ -108,15 +120,10 @@ class StreamFormat:
         Raises:
             InvalidRecordError: the key cannot be part of a subject.
         """
-        match key:
-            case ClaimsKey(public_key):
-                kind, token = Kind.CLAIMS, public_key
-            case LinkKey():
-                kind, token = Kind.LINK, link_id(key)
-            case OciReferenceKey(oci_url):
-                kind, token = Kind.OCI_REFERENCE, reference_token(oci_url)
-            case _:
-                raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+        try:
+            kind, token = _kind_and_token(key)
+        except (UnicodeEncodeError, AttributeError, TypeError):
+            raise InvalidRecordError(f"a {type(key).__name__} holds what is no text") from None
         subject = f"lc.{self.prefix}.{kind.value}.{token}"
         try:
             check_subject(subject)
@@ -170,9 +177,14 @@ class StreamFormat:
         return self._fitting(fields, record.key)
 
     def encode_deleted(self, payload: bytes, key: Key) -> bytes:
-        """Write the deletion of the record whose last value is *payload*: the same object with ``deleted: true``."""
-        fields: dict[str, Any] = msgspec.json.decode(payload)
-        return self._fitting({**fields, "deleted": True}, key)
+        """Write the deleted mark of the record whose last value is *payload*: the same object with ``deleted: true``.
+
+        If that is no object, or would become too large, the mark holds the key alone.
+        """
+        try:
+            return self._fitting({**msgspec.json.decode(payload), "deleted": True}, key)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError, InvalidRecordError):
+            return self._fitting(deletion(key), key)
 
     def _fitting(self, fields: dict[str, Any], key: Key) -> bytes:
         payload = encode(fields)

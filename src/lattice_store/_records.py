@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -301,7 +301,7 @@ class Deleted:
 # of the offending field and the types, never the value.
 
 
-class _ClaimsJson(msgspec.Struct, gc=False):
+class _ClaimsJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     sub: str
     iss: str | None = None
     name: str | None = None
@@ -313,24 +313,48 @@ class _ClaimsJson(msgspec.Struct, gc=False):
     deleted: bool = False
 
 
-class _LinkJson(msgspec.Struct, gc=False):
+class _LinkJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     actor_id: str
     contract_id: str
     link_name: str
     provider_id: str | None = None
     values: dict[str, str] | None = None
+    id: str | None = None
     deleted: bool = False
 
 
-class _OciReferenceJson(msgspec.Struct, gc=False):
+class _OciReferenceJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     oci_url: str
     public_key: str = ""
     deleted: bool = False
 
 
-_claims_decoder: Final = msgspec.json.Decoder(_ClaimsJson)
-_link_decoder: Final = msgspec.json.Decoder(_LinkJson)
-_oci_reference_decoder: Final = msgspec.json.Decoder(_OciReferenceJson)
+_J = TypeVar("_J", bound=msgspec.Struct)
+
+
+class _Decoder(Generic[_J]):
+    """Decodes the fields that hosts write; what has others, too, is first decoded as a whole.
+
+    The typed decoder skips what it does not know, so that a number out of range or bytes that are no UTF-8 could
+    hide there, and come to light only when the record is put or removed.
+    """
+
+    def __init__(self, kind: type[_J]) -> None:
+        self._known = msgspec.json.Decoder(kind)
+        loose = msgspec.defstruct(f"Loose{kind.__name__}", [], bases=(kind,), forbid_unknown_fields=False)
+        self._loose: msgspec.json.Decoder[_J] = msgspec.json.Decoder(loose)
+
+    def decode(self, payload: bytes) -> _J:
+        try:
+            return self._known.decode(payload)
+        except msgspec.ValidationError:
+            msgspec.json.decode(payload)
+            return self._loose.decode(payload)
+
+
+_claims_decoder: Final = _Decoder(_ClaimsJson)
+_link_decoder: Final = _Decoder(_LinkJson)
+_oci_reference_decoder: Final = _Decoder(_OciReferenceJson)
 
 
 def _split(value: str | list[str] | None) -> tuple[str, ...]:
@@ -401,3 +425,14 @@ def decode(kind: Kind, payload: bytes) -> Record | Deleted:
 def encode(fields: Mapping[str, Any]) -> bytes:
     """Write a JSON object in the host's field order, which is alphabetical."""
     return msgspec.json.encode(dict(sorted(fields.items())))
+
+
+def deletion(key: Key) -> dict[str, Any]:
+    """Return the least a deleted mark can say: the key."""
+    match key:
+        case ClaimsKey(public_key):
+            return {"deleted": True, "sub": public_key}
+        case LinkKey(actor_id, contract_id, link_name):
+            return {"actor_id": actor_id, "contract_id": contract_id, "deleted": True, "link_name": link_name}
+        case OciReferenceKey(oci_url):
+            return {"deleted": True, "oci_url": oci_url}

@@ -136,6 +136,20 @@ def test_nothing_a_stream_may_hold_gets_past_the_decoder_untyped(payload, kind):
         assert decode(kind, encode(value.to_json())) == value
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [b'"x":1e999', b'"x":"\xff"', b'"x":' + b"9" * 5000, b'"x":"\\ud800"', b'"x":' + b"[" * 5000 + b"]" * 5000],
+)
+def test_what_hides_in_an_unknown_field_is_found_when_the_record_is_read(hidden):
+    payload = b'{"sub":"M1","iss":"A1",' + hidden + b"}"
+    try:
+        record = decode(Kind.CLAIMS, payload)
+    except InvalidRecordError:
+        return
+    assert set(record.extra) == {"x"}
+    assert decode(Kind.CLAIMS, encode(record.to_json())) == record
+
+
 def test_values_of_links_are_never_shown():
     assert "hunter2" not in repr(LINK)
     assert "hunter2" not in str(LINK)
