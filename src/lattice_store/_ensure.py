@@ -16,7 +16,6 @@ from lattice_store._formats import StreamFormat
 from lattice_store.errors import (
     ApiError,
     ConnectionLostError,
-    JetStreamDisabledError,
     LatticeStoreError,
     PermissionDeniedError,
     StorageTimeoutError,
@@ -24,6 +23,8 @@ from lattice_store.errors import (
     StreamNameInUseError,
     StreamNotFoundError,
     SubjectsOverlapError,
+    UnexpectedAnswerError,
+    may_pass,
 )
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import DiscardPolicy, RetentionPolicy, StreamConfig, StreamInfo
@@ -112,10 +113,11 @@ async def _answered(finding: Coroutine[Any, Any, Ensured]) -> Ensured:
     """Turn a server that refuses or is not there into an outcome."""
     try:
         return await finding
-    except (StorageUnavailableError, StorageTimeoutError, ConnectionLostError, JetStreamDisabledError) as error:
+    except (PermissionDeniedError, ApiError, UnexpectedAnswerError, StorageUnavailableError) as error:
+        denied = isinstance(error, PermissionDeniedError | ApiError) and not may_pass(error)
+        return Ensured(outcome=EnsureOutcome.DENIED if denied else EnsureOutcome.UNAVAILABLE, error=error)
+    except (StorageTimeoutError, ConnectionLostError) as error:
         return Ensured(outcome=EnsureOutcome.UNAVAILABLE, error=error)
-    except (PermissionDeniedError, ApiError) as error:
-        return Ensured(outcome=EnsureOutcome.DENIED, error=error)
 
 
 async def _find(storage: Storage, format_: StreamFormat) -> Ensured:
@@ -168,6 +170,15 @@ def _limit_consequence(config: StreamConfig) -> str:
     return _LOSES_OLDEST if config.discard is DiscardPolicy.OLD else _REFUSES_NEW
 
 
+_OTHERS: Final = {
+    "mirror": "a mirror cannot be written to",
+    "subject_transform": "a transformed subject is not where hosts look",
+    "allow_msg_counter": "every put is refused: the stream takes counters only",
+    "persist_mode": "an acknowledged put may be lost when the server stops",
+}
+_ENDANGERING: Final = frozenset(_OTHERS)
+
+
 _CHECKS: Final[tuple[tuple[str, Callable[[StreamConfig], bool], Callable[[StreamConfig], str]], ...]] = (
     (
         "max_msgs_per_subject",
@@ -192,7 +203,16 @@ _CHECKS: Final[tuple[tuple[str, Callable[[StreamConfig], bool], Callable[[Stream
     (
         "retention",
         lambda config: config.retention is not RetentionPolicy.LIMITS,
-        lambda _: "records disappear once consumers acknowledged them",
+        lambda config: (
+            "a record put while no host follows is acknowledged and not kept, and what all have read disappears"
+            if config.retention is RetentionPolicy.INTEREST
+            else "rebuild and watch are refused: such a stream can only be read by using it up"
+        ),
+    ),
+    (
+        "discard_new_per_subject",
+        lambda config: config.discard_new_per_subject,
+        lambda _: "once a record is there as often as max_msgs_per_subject, it can be neither changed nor removed",
     ),
     ("sealed", lambda config: config.sealed, lambda _: "nothing can be written"),
     ("no_ack", lambda config: config.no_ack, lambda _: "the server never confirms a put: every put times out"),
@@ -203,8 +223,8 @@ _CHECKS: Final[tuple[tuple[str, Callable[[StreamConfig], bool], Callable[[Stream
     ),
     (
         "other",
-        lambda config: bool({"mirror", "subject_transform"} & config.other.keys()),
-        lambda _: "a mirror cannot be written to, and a transformed subject is not where hosts look",
+        lambda config: bool(_ENDANGERING & config.other.keys()),
+        lambda config: "; ".join(text for name, text in _OTHERS.items() if name in config.other),
     ),
 )
 

@@ -2,6 +2,8 @@ import attrs
 import pytest
 
 from lattice_store import Difference, EnsureOutcome, Lattice, StreamConfig
+from lattice_store._ensure import warnings
+from lattice_store._formats import StreamFormat
 from lattice_store.errors import (
     ConnectionLostError,
     InvalidPrefixError,
@@ -10,9 +12,10 @@ from lattice_store.errors import (
     PermissionDeniedError,
     StorageTimeoutError,
     SubjectsOverlapError,
+    UnexpectedAnswerError,
     api_error,
 )
-from lattice_store.model import DiscardPolicy, StorageType
+from lattice_store.model import DiscardPolicy, RetentionPolicy, StorageType
 from lattice_store_sim import SimStorage
 
 
@@ -67,6 +70,29 @@ async def test_a_stream_that_misses_subjects_is_warned_about(storage, prefix):
     assert f"lc.{prefix}.>" in ensured.warnings[0].consequence
 
 
+@pytest.mark.parametrize(
+    ("settings", "setting", "words"),
+    [
+        ({"retention": RetentionPolicy.INTEREST}, "retention", "acknowledged and not kept"),
+        ({"retention": RetentionPolicy.WORK_QUEUE}, "retention", "rebuild and watch are refused"),
+        ({"discard": DiscardPolicy.NEW, "discard_new_per_subject": True}, "discard_new_per_subject", "neither changed"),
+        ({"sealed": True}, "sealed", "nothing can be written"),
+        ({"no_ack": True}, "no_ack", "every put times out"),
+        ({"max_consumers": 2}, "max_consumers", "only 2 hosts"),
+        ({"max_msg_size": 99}, "max_msg_size", "over 99 bytes"),
+        ({"max_bytes": 99}, "max_bytes", "oldest records disappear"),
+        ({"other": {"mirror": {"name": "X"}}}, "other", "cannot be written"),
+        ({"other": {"allow_msg_counter": True}}, "other", "takes counters only"),
+        ({"other": {"persist_mode": "async"}}, "other", "may be lost"),
+    ],
+)
+def test_what_endangers_a_cache_is_said_in_words(settings, setting, words):
+    config = attrs.evolve(StreamFormat("default").config(), **settings)
+    (warning,) = warnings(config, StreamFormat("default"))
+    assert warning.setting == setting
+    assert words in warning.consequence
+
+
 async def test_a_wider_stream_covers_the_lattice(storage, prefix):
     name = f"LATTICECACHE_{prefix}"
     await storage.create_stream(
@@ -99,7 +125,9 @@ async def test_an_odd_prefix_may_be_opened_but_not_created(storage, prefix):
         (NoRespondersError("nobody"), EnsureOutcome.UNAVAILABLE),
         (StorageTimeoutError("late"), EnsureOutcome.UNAVAILABLE),
         (ConnectionLostError("cut"), EnsureOutcome.UNAVAILABLE),
-        (api_error(503, 10047, "insufficient storage resources available"), EnsureOutcome.DENIED),
+        (UnexpectedAnswerError("somebody else"), EnsureOutcome.UNAVAILABLE),
+        (api_error(503, 10008, "JetStream system temporarily unavailable"), EnsureOutcome.UNAVAILABLE),
+        (api_error(400, 10027, "maximum number of streams reached"), EnsureOutcome.DENIED),
         (api_error(503, 10076, "JetStream not enabled"), EnsureOutcome.UNAVAILABLE),
     ],
 )
