@@ -10,7 +10,7 @@ measurement.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -69,9 +69,17 @@ def _subjects(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _positive(instance: StreamConfig, attribute: attrs.Attribute[Any], value: int | None) -> None:
-    if value is not None and value < 0:
-        raise InvalidConfigError(f"{attribute.name}={value} is negative; use None for no limit")
+def _limit(instance: StreamConfig, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (not isinstance(value, int) or not 0 <= value < 1 << 63):
+        raise InvalidConfigError(f"{attribute.name}={value!r} is no limit: a whole number from 0 on, or None for none")
+
+
+def _one_of(kind: type[enum.Enum]) -> Callable[[StreamConfig, attrs.Attribute[Any], object], None]:
+    def check(instance: StreamConfig, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidConfigError(f"{attribute.name}={value!r} is not one of {', '.join(map(str, kind))}")
+
+    return check
 
 
 @attrs.frozen(kw_only=True)
@@ -82,25 +90,25 @@ class StreamConfig:
     subjects this library would not send.
 
     Raises:
-        InvalidConfigError: a limit is negative, or the subjects are a single text.
+        InvalidConfigError: a limit or a policy is none, or the subjects are a single text.
     """
 
     name: str
     subjects: tuple[str, ...] = attrs.field(default=(), converter=_subjects)
     """What the stream captures; empty means the stream's own name."""
     description: str | None = None
-    retention: RetentionPolicy = RetentionPolicy.LIMITS
-    storage: StorageType = StorageType.FILE
-    discard: DiscardPolicy = DiscardPolicy.OLD
+    retention: RetentionPolicy = attrs.field(default=RetentionPolicy.LIMITS, validator=_one_of(RetentionPolicy))
+    storage: StorageType = attrs.field(default=StorageType.FILE, validator=_one_of(StorageType))
+    discard: DiscardPolicy = attrs.field(default=DiscardPolicy.OLD, validator=_one_of(DiscardPolicy))
     discard_new_per_subject: bool = False
-    max_msgs: int | None = attrs.field(default=None, validator=_positive)
-    max_bytes: int | None = attrs.field(default=None, validator=_positive)
-    max_age_ns: int | None = attrs.field(default=None, validator=_positive)
-    max_msgs_per_subject: int | None = attrs.field(default=None, validator=_positive)
-    max_msg_size: int | None = attrs.field(default=None, validator=_positive)
-    max_consumers: int | None = attrs.field(default=None, validator=_positive)
+    max_msgs: int | None = attrs.field(default=None, validator=_limit)
+    max_bytes: int | None = attrs.field(default=None, validator=_limit)
+    max_age_ns: int | None = attrs.field(default=None, validator=_limit)
+    max_msgs_per_subject: int | None = attrs.field(default=None, validator=_limit)
+    max_msg_size: int | None = attrs.field(default=None, validator=_limit)
+    max_consumers: int | None = attrs.field(default=None, validator=_limit)
     num_replicas: int = 1
-    duplicate_window_ns: int | None = attrs.field(default=None, validator=_positive)
+    duplicate_window_ns: int | None = attrs.field(default=None, validator=_limit)
     """How long message IDs are remembered; ``None`` lets the server choose (2 minutes, or the maximum age)."""
     no_ack: bool = False
     allow_direct: bool = False
@@ -108,7 +116,7 @@ class StreamConfig:
     deny_delete: bool = False
     deny_purge: bool = False
     sealed: bool = False
-    compression: Compression = Compression.NONE
+    compression: Compression = attrs.field(default=Compression.NONE, validator=_one_of(Compression))
     metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_sorted_mapping)
     """The administrator's own labels; the server's ``_nats.*`` entries are left out."""
     other: Mapping[str, Any] = attrs.field(factory=dict, converter=_sorted_mapping)
@@ -146,6 +154,11 @@ class StreamInfo:
     state: StreamState
 
 
+def _sized(payload: bytes) -> str:
+    """How a payload is shown: it may hold the values of a link."""
+    return f"<{len(payload)} bytes>"
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One stored message."""
 
@@ -155,6 +168,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """When the server stored it."""
     headers: Headers
     payload: bytes
+
+    def __repr__(self) -> str:
+        return (
+            f"Message(subject={self.subject!r}, sequence={self.sequence}, time_ns={self.time_ns}, "
+            f"headers={list(self.headers)}, payload={_sized(self.payload)})"
+        )
 
 
 class PubAck(msgspec.Struct, frozen=True, gc=False):
@@ -202,8 +221,8 @@ class Publication:
     """One message to publish with ``publish_many``; the fields are the arguments of ``publish``."""
 
     subject: str
-    payload: bytes
-    headers: Mapping[str, str] = NO_HEADERS
+    payload: bytes = attrs.field(repr=_sized)
+    headers: Mapping[str, str] = attrs.field(default=NO_HEADERS, repr=lambda headers: str(list(headers)))
     message_id: str | None = None
     expect: Expect | None = None
 

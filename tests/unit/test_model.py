@@ -4,7 +4,16 @@ import pytest
 from lattice_store.arguments import check_config
 from lattice_store.errors import InvalidArgumentError, InvalidConfigError, InvalidHeaderError, InvalidSubjectError
 from lattice_store.headers import NO_HEADERS, Headers
-from lattice_store.model import DeliverFromSequence, Expect, Message, PubAck, StreamConfig, publish_headers
+from lattice_store.model import (
+    Batch,
+    DeliverFromSequence,
+    Expect,
+    Message,
+    PubAck,
+    Publication,
+    StreamConfig,
+    publish_headers,
+)
 
 
 def test_what_is_to_be_created_is_checked_before_a_server_does():
@@ -25,7 +34,7 @@ def test_what_a_server_holds_can_be_said():
 def test_a_configuration_cannot_hold_what_no_server_says():
     with pytest.raises(InvalidConfigError, match="single text"):
         StreamConfig(name="S", subjects="lc.>")
-    with pytest.raises(InvalidConfigError, match="max_msgs=-1 is negative"):
+    with pytest.raises(InvalidConfigError, match="max_msgs=-1 is no limit"):
         StreamConfig(name="S", max_msgs=-1)
 
 
@@ -41,6 +50,25 @@ def test_messages_and_acks_cannot_be_changed():
     for value in (Message("a", 1, 2, NO_HEADERS, b"x"), PubAck("S", 1)):
         with pytest.raises(AttributeError, match="immutable"):
             value.sequence = 9
+
+
+def test_no_repr_shows_a_payload():
+    message = Message("lc.d.linkdefs.x", 1, 2, Headers({"Token": "hunter2"}), b'{"values":{"URL":"hunter2"}}')
+    publication = Publication(subject="a", payload=b"hunter2", headers={"Token": "hunter2"})
+    batch = Batch(messages=[message], sequence=1, pending=0, caught_up=True)
+    for shown in (repr(message), repr(publication), repr(batch)):
+        assert "hunter2" not in shown
+        assert "Token" in shown
+        assert "bytes>" in shown
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("storage", "file"), ("retention", None), ("discard", 1), ("max_msgs", "5"), ("max_bytes", 1 << 63)],
+)
+def test_settings_of_a_wrong_type_are_named(setting, value):
+    with pytest.raises(InvalidConfigError, match=f"{setting}={value!r}"):
+        StreamConfig(name="S", **{setting: value})
 
 
 def test_expectations_are_checked():
