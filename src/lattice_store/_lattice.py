@@ -188,6 +188,7 @@ class Lattice:
         Raises:
             InvalidRecordError: no host could read it back unchanged; nothing was sent.
             RevisionMismatchError: the record is at another revision; nothing was written.
+            StreamNotFoundError: the lattice has no stream; see `ensure`.
             NoRespondersError: no stream is bound to the lattice's subjects; see `ensure`.
             MisplacedRecordError: another stream than the lattice's took it.
             NotSupportedError: a conditional link write on a server before 2.11; nothing was written.
@@ -199,14 +200,18 @@ class Lattice:
     def put_many(self, records: Iterable[Record]) -> AsyncGenerator[int | LatticeStoreError, None]:
         """Store many records, in order; yield for each its revision, or the error that `put` would have raised.
 
-        Unlike `put` it writes equal claims again. A record refused beforehand does not stop the others.
+        As with `put`, claims equal to the stored ones are not written again. A record refused beforehand does not
+        stop the others.
+
+        Raises:
+            StreamNotFoundError: the lattice has no stream, and claims or links are among the records.
         """
         return self._writer.put_many(records)
 
     async def remove(self, key: Key, *, expect: int | None = None) -> int | None:
         """Mark the record of *key* as deleted; return the revision of the mark, or ``None`` if there was no record.
 
-        What is written is the last value with ``deleted: true``. wasmCloud hosts up to 0.59 honour it for links
+        What is written is the last value with ``deleted: true``, or the key alone where that is no record. wasmCloud hosts up to 0.59 honour it for links
         only; readers with this library for every record. A link with several subjects is removed newest first,
         one by one: not atomic, but invisible from the first mark on, and idempotent.
 
@@ -217,6 +222,7 @@ class Lattice:
         Raises:
             RevisionMismatchError: the record is at another revision; nothing was written.
             RemoveIncompleteError: some subjects of a link could not be marked; remove again.
-            CorruptRecordError: what is stored there is not a record.
+            CorruptRecordError: with *expect*, and what is stored there is not a record.
+            StreamNotFoundError: the lattice has no stream; see `ensure`.
         """
         return await self._writer.remove(key, checked_revision(expect, lowest=1))

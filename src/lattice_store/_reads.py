@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 from lattice_store._formats import StreamFormat
 from lattice_store._live import LiveView
-from lattice_store._records import Key, Kind, LinkDefinition, LinkKey, Record
+from lattice_store._records import Key, LinkDefinition, LinkKey, Record
 from lattice_store._view import Entry, Fold, LatticeView
 from lattice_store.errors import LatticeStoreError, MessageNotFoundError, ReplayInterruptedError, ResetReason
 from lattice_store.limits import SECOND_NS, Limits
@@ -17,6 +18,10 @@ from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
 from lattice_store.storage import Storage
 
 Progress: TypeAlias = Callable[[int, int], None]
+Positions: TypeAlias = dict[LiveView, tuple[int, int]]
+"""Attached views with their resets and revisions at one moment."""
+
+_NEVER = sys.maxsize
 
 _REBUILD_ATTEMPTS = 3  # a stream that is replaced more often than that is not worth a fourth
 
@@ -34,16 +39,29 @@ class Reader:
     def detach(self, live: LiveView) -> None:
         del self._floors[live]
 
-    def raise_floor(self, revision: int) -> None:
-        """Note what the caller has seen of the stream: a view that is not there yet is passed by."""
-        for live, (resets, floor) in self._floors.items():
-            self._floors[live] = (live.resets, max(revision, floor if resets == live.resets else 0))
+    def positions(self) -> Positions:
+        """Return where the attached views stand; to be taken before a write, and given with its revision."""
+        return {live: (live.resets, live.view.revision) for live in self._floors}
 
-    async def settle(self, revision: int) -> None:
+    def raise_floor(self, revision: int, before: Positions | None = None) -> None:
+        """Note what the caller has seen of the stream: a view that is not there yet is passed by.
+
+        A write whose revision is not above where a view stood *before* it proves that the view follows a stream
+        that is no more: it is passed by until it has heard of that.
+        """
+        for live, (resets, floor) in self._floors.items():
+            raised = max(revision, floor if resets == live.resets else 0)
+            stood_resets, stood = (before or {}).get(live, (0, 0))
+            if stood_resets == live.resets and 0 < revision <= stood:
+                raised = _NEVER
+            self._floors[live] = (live.resets, raised)
+
+    async def settle(self, revision: int, before: Positions) -> None:
         """Let an own write reach the attached views before it is reported."""
-        self.raise_floor(revision)
-        for live in list(self._floors):
-            await self._wait_for(live, revision)
+        self.raise_floor(revision, before)
+        for live, (_, floor) in list(self._floors.items()):
+            if floor != _NEVER:
+                await self._wait_for(live, revision)
 
     async def _wait_for(self, live: LiveView, revision: int) -> None:
         if live.is_current:
@@ -110,16 +128,17 @@ class Reader:
         self.raise_floor(view.revision)
         return self._found(view, key)
 
-    async def stored_links(self) -> tuple[LatticeView, int]:
-        """Return a view that knows all links as they are stored now, and the last sequence on their subjects."""
-        last = await self.last_message(self._format.subjects_of(Kind.LINK))
+    async def stored_view(self, *kinds: type[Record]) -> tuple[LatticeView, int]:
+        """Return a view that knows all records of *kinds* as they are stored now, and the last sequence of theirs."""
+        subjects = self.subjects(kinds)
+        last = await self.last_message(subjects[0] if len(subjects) == 1 else self._format.subjects)
         through = 0 if last is None else last.sequence
         self.raise_floor(through)
         for live in list(self._floors):
             await self._wait_for(live, through)
         view = self.current_view()
         if view is None or view.revision < through:
-            view = await self.rebuild((LinkDefinition,))
+            view = await self.rebuild(kinds)
         return view, through
 
     async def _stored(self, key: Key) -> LatticeView:

@@ -51,43 +51,50 @@ class Writer:
             if stored is not None and same(stored.record, record):
                 return stored.revision
         elif isinstance(record, LinkDefinition):
-            links, _ = await self._reader.stored_links()
+            links, _ = await self._reader.stored_view(LinkDefinition)
             subject = self._subject_for(record.key, links)
             payload = self._format.encode(record, subject)
         return await self._publish(subject, payload)
 
     async def put_many(self, records: Iterable[Record]) -> AsyncGenerator[int | LatticeStoreError, None]:
         given = list(records)
-        has_links = any(isinstance(record, LinkDefinition) for record in given)
-        links = (await self._reader.stored_links())[0] if has_links else LatticeView(self._format)
-        order: deque[str | LatticeStoreError] = deque()  # subject, or refusal, of each record not yet reported
+        kinds = {type(record) for record in given} & {Claims, LinkDefinition}
+        stored = (await self._reader.stored_view(*kinds))[0] if kinds else LatticeView(self._format)
+        order: deque[str | int | LatticeStoreError] = deque()  # subject of a publication, or what stands for it
 
         def publications() -> Iterator[Publication]:
+            written: set[Key] = set()
             for record in given:
                 try:
-                    subject = self._subject_for(key_of(record), links)
-                    publication = Publication(subject=subject, payload=self._format.encode(record, subject))
+                    key = key_of(record)
+                    revision = None if key in written else _revision_if_equal(stored, record)
+                    subject = self._subject_for(key, stored)
+                    payload = self._format.encode(record, subject)
                 except InvalidRecordError as error:
                     order.append(error)
-                else:
-                    order.append(subject)
-                    yield publication
+                    continue
+                if revision is not None:
+                    order.append(revision)
+                    continue
+                order.append(subject)
+                written.add(key)
+                yield Publication(subject=subject, payload=payload)
 
-        last = 0
+        last, before = 0, self._reader.positions()
         async with aclosing(self._storage.publish_many(publications())) as results:
             async for result in results:
-                while isinstance(subject := order.popleft(), LatticeStoreError):
+                while not isinstance(subject := order.popleft(), str):
                     yield subject
                 if isinstance(result, PubAck):
                     last = max(last, result.sequence)
-                    self._reader.raise_floor(last)
+                    self._reader.raise_floor(last, before)
                     yield self._misplaced(subject, result) or result.sequence
                 else:
                     yield result
-        for refusal in order:
-            if isinstance(refusal, LatticeStoreError):
-                yield refusal
-        await self._reader.settle(last)
+        for rest in order:
+            if not isinstance(rest, str):
+                yield rest
+        await self._reader.settle(last, before)
 
     async def _put_expecting(self, record: Record, expect: int) -> int:
         key = record.key
@@ -99,6 +106,10 @@ class Writer:
 
             revision, _ = await self._compare_and_set_link(key, expect, replacement)
             return revision
+        if expect and isinstance(record, Claims):
+            stored = await self._stored(key)
+            if stored is not None and stored.revision == expect and same(stored.record, record):
+                return expect
         subject = self._format.subject(key)
         sequence = expect or await self._sequence_if_absent(key, subject)
         return await self._publish_expecting(key, expect, subject, self._format.encode(record, subject), sequence)
@@ -106,20 +117,26 @@ class Writer:
     async def remove(self, key: Key, expect: int | None) -> int | None:
         if isinstance(key, LinkKey):
             return await self._remove_link(key, expect)
-        entry = await self._reader.find_stored(key)
+        subject = self._format.subject(key)
+        try:
+            entry = await self._reader.find_stored(key)
+        except CorruptRecordError:
+            if expect is not None:
+                raise
+            return await self._publish(subject, self._format.encode_deleted(b"", key))
         actual = 0 if entry is None else entry.revision
         if expect not in (None, actual):
             raise RevisionMismatchError(str(key), expect, actual)
         if entry is None:
             return None
-        subject, payload = self._format.subject(key), self._format.encode_deleted(entry.record.source, key)
+        payload = self._format.encode_deleted(entry.record.source, key)
         if expect is None:
             return await self._publish(subject, payload)
         return await self._publish_expecting(key, expect, subject, payload, expect)
 
     async def _remove_link(self, key: LinkKey, expect: int | None) -> int | None:
         if expect is None:
-            links, _ = await self._reader.stored_links()
+            links, _ = await self._reader.stored_view(LinkDefinition)
             holders = _holders(links.held_by(key))
             if not holders:
                 return None
@@ -152,7 +169,7 @@ class Writer:
         self, key: LinkKey, expect: int, write: Callable[[tuple[Held, ...]], tuple[str, bytes]]
     ) -> tuple[int, tuple[Held, ...]]:
         """Publish what *write* makes of what the triple holds, if it is at *expect* and no link changed."""
-        links, last_sequence = await self._reader.stored_links()
+        links, last_sequence = await self._reader.stored_view(LinkDefinition)
         held = links.held_by(key)
         _check_revision(key, expect, held)
         condition = Expect(last_subject_sequence=last_sequence, last_subject_filter=self._format.subjects_of(Kind.LINK))
@@ -192,11 +209,12 @@ class Writer:
             raise RevisionMismatchError(str(key), expect, 0 if stored is None else stored.revision) from error
 
     async def _publish(self, subject: str, payload: bytes, expect: Expect | None = None) -> int:
+        before = self._reader.positions()
         ack = await self._storage.publish(subject, payload, expect=expect)
         misplaced = self._misplaced(subject, ack)
         if misplaced is not None:
             raise misplaced
-        await self._reader.settle(ack.sequence)
+        await self._reader.settle(ack.sequence, before)
         return ack.sequence
 
     def _misplaced(self, subject: str, ack: PubAck) -> MisplacedRecordError | None:
@@ -222,6 +240,12 @@ def _live(key: Key, expect: int, held: tuple[Held, ...]) -> Held:
     if held[0].record is None:  # at *expect*, but that is a mark already
         raise RevisionMismatchError(str(key), expect, 0)
     return held[0]
+
+
+def _revision_if_equal(stored: LatticeView, record: Record) -> int | None:
+    """Return the revision of claims that are stored as they are: putting them again would cost them their alias."""
+    entry = stored.claims.get(record.key) if isinstance(record, Claims) else None
+    return entry.revision if entry is not None and same(entry.record, record) else None
 
 
 def _holders(held: tuple[Held, ...]) -> list[Held]:

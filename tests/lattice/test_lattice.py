@@ -129,6 +129,38 @@ async def test_equal_claims_are_not_written_again_so_their_alias_stays_theirs(la
     assert view.alias_conflicts()[0].others == (ClaimsKey("MOTHER"),)
 
 
+async def test_putting_many_again_costs_nobody_an_alias(lattice):
+    other = attrs.evolve(ECHO, public_key="MOTHER")
+    assert [revision async for revision in lattice.put_many([ECHO, other, LINK])] == [1, 2, 3]
+    assert [revision async for revision in lattice.put_many([ECHO, other, LINK])] == [1, 2, 4]
+    assert await lattice.put(ECHO, expect=1) == 1
+    assert (await lattice.rebuild()).find_call_alias("echo").record == ECHO
+    again = [ECHO, changed(ECHO), ECHO]
+    assert [revision async for revision in lattice.put_many(again)] == [1, 5, 6], "the third is not what is stored then"
+    assert (await lattice.get(ECHO.key)).record == ECHO
+
+
+async def test_garbage_can_be_removed(lattice, storage, prefix):
+    await storage.publish(f"lc.{prefix}.claims.MECHO", b'{"sub":')
+    with pytest.raises(CorruptRecordError):
+        await lattice.remove(ECHO.key, expect=1)
+    assert await lattice.remove(ECHO.key) == 2
+    assert await subjects_of(storage, lattice) == {f"lc.{prefix}.claims.MECHO": {"sub": "MECHO", "deleted": True}}
+    view = await lattice.rebuild()
+    assert not view.corrupt
+    assert len(view) == 0
+
+
+async def test_a_record_that_leaves_no_room_for_the_mark_can_be_removed(storage, prefix):
+    lattice = Lattice(storage, prefix, limits=Limits(max_value_bytes=200))
+    await lattice.ensure()
+    payload = b'{"sub":"MECHO","iss":"A1","name":"%b"}' % (b"x" * 164)
+    assert len(payload) == 200
+    await storage.publish(f"lc.{prefix}.claims.MECHO", payload)
+    await lattice.remove(ECHO.key)
+    assert await lattice.find(ECHO.key) is None
+
+
 async def test_claims_that_only_a_tolerant_reader_takes_can_be_replaced(lattice, storage, prefix):
     await storage.publish(f"lc.{prefix}.claims.MECHO", b'{"sub":"MECHO","name":"x"}')
     assert await lattice.put(ECHO) == 2
@@ -149,7 +181,7 @@ async def test_a_bad_record_is_refused_before_anything_is_sent(lattice, storage)
             with pytest.raises(InvalidRecordError):
                 await lattice.put(record, expect=expect)
         assert [type(result) async for result in lattice.put_many([record])] == [InvalidRecordError]
-    for key in (ClaimsKey("*"), ClaimsKey(">"), "MECHO", ("M1", "c", "default"), None):
+    for key in (ClaimsKey("*"), ClaimsKey(">"), "MECHO", ("M1", "c"), None, OciReferenceKey("\ud800")):
         with pytest.raises(InvalidRecordError):
             await lattice.get(key)
         with pytest.raises(InvalidRecordError):

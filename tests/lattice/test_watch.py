@@ -103,6 +103,48 @@ async def test_a_loop_over_a_watch_is_taken_up_where_it_was_left(lattice):
         await anext(watch)
 
 
+async def test_a_watch_can_be_polled(lattice):
+    async with lattice.watch() as watch:
+        assert isinstance(await anext(watch), CaughtUp)
+        for number in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await anext(watch)
+            record = attrs.evolve(ECHO, name=str(number))
+            await lattice.put(record)
+            async with asyncio.timeout(15):
+                assert (await anext(watch)).entry.record == record
+
+
+async def test_a_poll_that_is_cancelled_while_the_stream_is_gone_loses_nothing(lattice, storage):
+    await lattice.put(ECHO)
+    async with lattice.watch() as watch:
+        events = Events(watch)
+        await events.through(CaughtUp)
+        await storage.delete_stream(lattice.stream)
+        assert isinstance(await events.next(), Reset)
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.001):
+                    await anext(watch)
+        await lattice.ensure()
+        await lattice.put(IMAGE)
+        seen = await events.through(CaughtUp)
+        assert RecordRemoved in {type(event) for event in seen}
+
+
+async def test_an_own_write_shows_a_view_that_its_stream_is_no_more(lattice, storage):
+    for number in range(5):
+        await lattice.put(attrs.evolve(ECHO, name=str(number)))
+    async with lattice.attach():
+        await storage.delete_stream(lattice.stream)
+        await lattice.ensure()
+        revision = await lattice.put(IMAGE)
+        assert revision < 5
+        assert (await lattice.get(IMAGE.key)).revision == revision
+        assert await lattice.find(ECHO.key) is None
+
+
 async def test_deleted_and_folded_links_never_show_in_a_snapshot(lattice, storage, prefix):
     body = b'{"actor_id":"M1","contract_id":"c","link_name":"default","provider_id":"%b","deleted":%b}'
     for id_, provider, deleted in (("a", b"VA", b"false"), ("b", b"VB", b"false"), ("c", b"VC", b"false")):
