@@ -1,6 +1,8 @@
 """Opening and ending connections: what is refused, how it is said, and whose client it is."""
 
 import asyncio
+import os
+import signal
 import socket
 import ssl
 import sys
@@ -8,6 +10,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
+import attrs
 import nats
 import pytest
 
@@ -19,8 +22,8 @@ from lattice_store.errors import (
     StorageUnavailableError,
 )
 from lattice_store.limits import Limits
-from lattice_store.nats import LocalServer, NatsStorage, connect
-from lattice_store.nats._client import OwnClient, raw_path_fits
+from lattice_store.nats import LocalServer, NatsStorage, _connection, connect
+from lattice_store.nats._client import raw_path_fits, round_trip
 
 pytestmark = pytest.mark.nats
 
@@ -246,10 +249,10 @@ async def test_the_version_a_server_names(storage, version, expected):
 
 
 async def test_a_server_that_answers_no_more_when_the_inbox_is_set_up(server, fast, monkeypatch):
-    async def flush(self):
-        raise nats.errors.FlushTimeoutError
+    async def silence(client, seconds):
+        raise TimeoutError
 
-    monkeypatch.setattr(OwnClient, "flush", flush)
+    monkeypatch.setattr(_connection, "round_trip", silence)
     with pytest.raises(StorageUnavailableError, match="does not answer"):
         await connect(server.url, limits=fast)
 
@@ -348,17 +351,16 @@ async def test_a_storage_closed_while_its_inbox_is_set_up(server, fast, monkeypa
     storage = NatsStorage(client, limits=fast) if lent else await connect(server.url, limits=fast)
     if not lent:
         await storage._connection._client.close()
-    kind, flushing, may_return = nats.NATS if lent else OwnClient, asyncio.Event(), asyncio.Event()
-    flush = kind.flush
+    round_trip, under_way, may_return = _connection.round_trip, asyncio.Event(), asyncio.Event()
 
-    async def slow_flush(self):
-        flushing.set()
+    async def slow_round_trip(client, seconds):
+        under_way.set()
         await may_return.wait()
-        await flush(self)
+        await round_trip(client, seconds)
 
-    monkeypatch.setattr(kind, "flush", slow_flush)
+    monkeypatch.setattr(_connection, "round_trip", slow_round_trip)
     call = asyncio.create_task(storage.list_streams())
-    await flushing.wait()
+    await under_way.wait()
     await storage.aclose()
     may_return.set()
     with pytest.raises(StorageClosedError):
@@ -368,27 +370,41 @@ async def test_a_storage_closed_while_its_inbox_is_set_up(server, fast, monkeypa
         await client.close()
 
 
-async def test_an_inbox_that_is_not_to_be_had_leaves_no_subscription_on_a_borrowed_client(server, fast, monkeypatch):
-    async def fail(self):
-        raise nats.errors.FlushTimeoutError
-
-    async def hang(self):
-        await asyncio.Event().wait()
-
-    lent = await nats.connect(server.url)
-    async with NatsStorage(lent, limits=fast) as storage:
-        monkeypatch.setattr(nats.NATS, "flush", fail)
-        with pytest.raises(StorageUnavailableError, match="does not answer"):
-            await storage.list_streams()
-        assert lent._subs == {}
-        monkeypatch.setattr(nats.NATS, "flush", hang)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await storage.list_streams()
-        assert lent._subs == {}
-        monkeypatch.undo()
-        assert isinstance(await storage.list_streams(), tuple)
+@pytest.mark.parametrize("impatient", ["the caller", "the storage"])
+async def test_a_borrowed_client_survives_a_server_too_slow_for_its_first_call(own_server, fast, impatient):
+    lent = await nats.connect(own_server.url)
+    limits = fast if impatient == "the caller" else attrs.evolve(fast, request_timeout_ns=100_000_000)
+    async with NatsStorage(lent, limits=limits) as storage:
+        os.kill(own_server.pid, signal.SIGSTOP)
+        try:
+            await asyncio.to_thread(os.waitpid, own_server.pid, os.WUNTRACED)
+            with pytest.raises(TimeoutError if impatient == "the caller" else StorageUnavailableError):
+                async with asyncio.timeout(0.1 if impatient == "the caller" else 2):
+                    await storage.list_streams()
+            assert lent._subs == {}
+        finally:
+            os.kill(own_server.pid, signal.SIGCONT)
+        assert b"account_info_response" in (await lent.request("$JS.API.INFO", b"", timeout=2)).data
+        assert await storage.list_streams() == ()
     await lent.close()
+
+
+async def test_a_borrowed_client_without_a_connection_has_nobody_to_wait_for(own_server, fast):
+    lost = asyncio.Event()
+
+    async def disconnected_cb():
+        lost.set()
+
+    lent = await nats.connect(own_server.url, disconnected_cb=disconnected_cb, error_cb=ignore)
+    own_server.kill()
+    await lost.wait()
+    async with asyncio.timeout(1):
+        await round_trip(lent, 60)
+    await lent.close()
+
+
+async def ignore(error):
+    """What goes wrong here is meant to."""
 
 
 async def test_user_callbacks_hear_of_our_own_connection(own_server, fast):

@@ -2,8 +2,8 @@
 
 `OwnClient` is the form of a connection we opened. It hands over and takes header blocks byte for byte and
 skips nats-py's per-message objects and queues, which costs private names of nats-py; all of them are in this
-file, and `raw_path_fits` tells whether the installed version still has them. A borrowed client is used through
-its public API only, which parses headers: names that occur twice and odd spaces do not survive it.
+file, and `raw_path_fits` tells whether the installed version still has them. A borrowed client sends and receives
+through its public API only, which parses headers: names that occur twice and odd spaces do not survive it.
 """
 
 from __future__ import annotations
@@ -137,6 +137,29 @@ async def publish(client: Client, subject: str, reply: str, headers: Headers, pa
         raise InvalidHeaderError("a header block with repeated names or odd spaces needs a connection of the storage")
     # An empty mapping would send an empty header block, which is stored and counted.
     await client.publish(subject, payload, reply, dict(headers) if headers else None)
+
+
+async def round_trip(client: Client, seconds: float) -> None:
+    """Wait until the server has seen whatever was sent before; nothing is waited for while there is no connection.
+
+    nats-py's ``flush`` must never be cancelled, nor reach its own deadline: it leaves its cancelled future among
+    those that wait for a PONG, and the PONG, once it comes, ends nats-py's reading task for good.
+
+    Args:
+        client: either form.
+        seconds: how long to wait for each of two PONGs: the first PING may overtake what waits to be written.
+
+    Raises:
+        TimeoutError: one did not come.
+    """
+    for _ in range(2):
+        if not client.is_connected:  # subscriptions are sent again with the next connection
+            return
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        await client._send_ping(pong)
+        await asyncio.wait({pong}, timeout=seconds)  # never cancels what it waits for
+        if not pong.done():
+            raise TimeoutError(f"no PONG within {seconds:g} s")
 
 
 def _block_of(headers: Mapping[str, str] | None, *, with_status: bool) -> bytes:

@@ -30,7 +30,7 @@ from lattice_store.errors import (
 )
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import Limits
-from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, Sink, chain, publish, subscribe
+from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, Sink, chain, publish, round_trip, subscribe
 
 _log: Final = logging.getLogger("lattice_store.nats")
 
@@ -175,9 +175,7 @@ class Connection:
         self._inbox, self._inbox_denied = client.new_inbox(), False
         try:
             self._inbox_subscription = await subscribe(client, f"{self._inbox}.*", self._answered)
-            async with asyncio.timeout(self._limits.request_timeout_ns / 1e9):
-                await client.flush()
-                await client.flush()  # nats-py's first PING may overtake the SUB, which waits to be written
+            await round_trip(client, self._limits.request_timeout_ns / 1e9)
         except (nats_errors.Error, TimeoutError, OSError) as error:
             self.check_open()
             raise StorageUnavailableError(f"the server does not answer: {error}") from error
