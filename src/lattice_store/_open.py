@@ -59,18 +59,23 @@ async def open_storage(
 def _parse(url: str) -> tuple[list[str], str | None]:
     """Return the servers and the JetStream domain of a NATS URL; ``connect`` looks at the servers one by one."""
     addresses, _, query = url.partition("?")
+    if "@" in query:
+        raise InvalidUrlError(f"{_shown(url)} has an @ after a ?: give such a user or password beside the URL")
     servers = addresses.split(",")
     settings = dict(parse_qsl(query, keep_blank_values=True))
     domain = settings.pop("domain", None)
     if domain == "":
         raise InvalidUrlError(f"the domain of {_shown(url)} is empty; allowed: {_ALLOWED}")
     if settings:
-        raise InvalidUrlError(f"{_shown(url)} has the setting {min(settings)!r}; allowed: {_ALLOWED}")
+        raise InvalidUrlError(f"{_shown(url)} has other settings than domain; allowed: {_ALLOWED}")
     if not all(server.startswith(_SCHEMES) for server in servers):
         raise InvalidUrlError(f"{_shown(url)} is not a storage URL; allowed: {_ALLOWED}")
     return servers, domain
 
 
 def _shown(url: str) -> str:
-    """Return *url* as an error may show it: without user, password and settings."""
-    return repr(re.sub(r"^([a-z]+://)?.*@", r"\1***@", url.partition("?")[0], flags=re.DOTALL))
+    """Return *url* as an error may show it: without user, password and settings.
+
+    Whatever stands before the last ``@`` may be a password, also what looks like settings.
+    """
+    return repr(re.sub(r"^([a-z]+://)?.*@", r"\1***@", url, flags=re.DOTALL).partition("?")[0])

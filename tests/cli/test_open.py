@@ -83,8 +83,9 @@ async def test_nobody_there() -> None:
         ("http://127.0.0.1:4222", "tls://host:port"),
         ("sim://twice", "not a storage URL"),
         ("nats://a:1,b:2", "'nats://a:1,b:2' is not a storage URL"),
-        ("nats://a:1?prefix=x", "the setting 'prefix'"),
+        ("nats://a:1?prefix=x", "'nats://a:1' has other settings than domain"),
         ("nats://a:1?domain=", "the domain of 'nats://a:1' is empty"),
+        ("nats://u:p?w@a:1", "'nats://***@a:1' has an @ after a ?: give such a user or password beside the URL"),
         ("nats://a:no", "a:no"),
         ("nats://", "NATS URL"),
     ],
@@ -106,6 +107,10 @@ async def test_bad_urls(url: str, says: str) -> None:
         "user:hunter2@host",
         "nats://user:hunter2@host?token=hunter2",
         "nats://user:hunter2@host?domain=",
+        "nats://user:hunter2?hunter2@host:1",
+        "nats://user:hunter2?domain=hunter2@host:1",
+        "nats://user:x?hunter2=&y@host:1",
+        "nats://host:1?hunter2",
     ],
 )
 async def test_bad_urls_keep_their_secrets(url: str) -> None:
