@@ -51,7 +51,10 @@ class Entry(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
     revision: int
     """Stream sequence of the record's newest message."""
     subjects: tuple[str, ...]
-    """Every subject that holds a value of it, newest first; more than one only for links."""
+    """Every subject that holds a value of it, newest first; more than one only for links.
+
+    An older one that goes to another link is no change of this one, and no change is yielded for it.
+    """
 
 
 class RecordPut(msgspec.Struct, frozen=True, gc=False):
