@@ -3,13 +3,14 @@
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lattice_store import Storage
 from lattice_store.cli._connection import Access, Connection
 from lattice_store.cli._exit import ExitCode
 from lattice_store.errors import InvalidArgumentError
@@ -222,3 +223,22 @@ def test_secrets_are_no_part_of_a_repr() -> None:
     )
     assert PASSWORD not in shown
     assert "admin" in shown
+
+
+def test_empty_variables_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LATTICE_STORE_URL", "WASMCLOUD_LATTICE_PREFIX", "NATS_TIMEOUT", "NATS_PASSWORD"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("NATS_URL", "sim://")
+    result = command("put", "--create", json.dumps(ECHO), "-o", "jsonl")
+    assert (result.code, result.err) == (0, "")
+    monkeypatch.setenv("NATS_URL", "")
+    asked: list[str] = []
+
+    @asynccontextmanager
+    async def opener(url: str, **options: Any) -> AsyncIterator[Storage]:
+        asked.append(url)
+        async with SimStorage() as storage:
+            yield storage
+
+    assert "LATTICECACHE_default" in command("info", opener=opener).out
+    assert asked == ["nats://127.0.0.1:4222"]

@@ -22,6 +22,7 @@ from lattice_store.cli._write import delete, put
 from lattice_store.errors import LatticeStoreError
 
 _TRACEBACK_VARIABLE: Final = "LATTICE_STORE_TRACEBACK"
+_OUR_VARIABLES: Final = ("LATTICE_STORE_", "NATS_", "WASMCLOUD_")
 
 _HELP: Final = """Look into a wasmCloud lattice cache, write to it, follow it.
 
@@ -89,6 +90,7 @@ def _run_and_explain(arguments: Sequence[str], session: Session) -> int:
 
 
 def _run(arguments: Sequence[str], session: Session) -> int:
+    _forget_empty_variables()
     verb, bound, unparsed = app.parse_args(
         list(arguments), console=Console(file=session.stdout), exit_on_error=False, print_error=False
     )
@@ -96,6 +98,12 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         bound.arguments["session"] = session
     result = verb(*bound.args, **bound.kwargs)
     return int((asyncio.run(result) if inspect.iscoroutine(result) else None) or ExitCode.OK)
+
+
+def _forget_empty_variables() -> None:
+    """Let an empty variable count as not set, as shells have it; cyclopts would take it for a value."""
+    for name in [name for name, value in os.environ.items() if not value and name.startswith(_OUR_VARIABLES)]:
+        del os.environ[name]
 
 
 def _drop_output(session: Session) -> None:

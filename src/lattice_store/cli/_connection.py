@@ -72,7 +72,7 @@ class Access:
             "nkeys_seed": _with_seed("--nkey", self.nkey),
             "tls": self._tls(),
         }
-        return {name: value for name, value in given.items() if value}  # an empty variable is none
+        return {name: value for name, value in given.items() if value}  # an empty option is none
 
     def _tls(self) -> ssl.SSLContext | None:
         ca, cert, key = (_readable(f"--tls-{name}", getattr(self, f"tls_{name}")) for name in ("ca", "cert", "key"))
