@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import attrs
 import nats
 import pytest
 
@@ -12,8 +13,9 @@ from lattice_store.errors import (
     StreamNotFoundError,
     UnexpectedAnswerError,
 )
-from lattice_store.limits import Limits
+from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import (
+    DELIVER_ALL,
     DELIVER_LAST_PER_SUBJECT,
     DeliverAll,
     DeliverFromSequence,
@@ -296,6 +298,22 @@ async def test_a_storage_closed_while_a_replay_opens(server, fresh, fast, monkey
             raise AssertionError("entered")
     async with await connect(server.url, limits=fast) as another:
         assert (await another.stream_info(config.name)).state.consumer_count == 0
+
+
+@pytest.mark.parametrize(("deliver", "subjects"), [(DELIVER_ALL, ()), (DeliverFromTime(0), ("{}.0", "{}.1"))])
+async def test_a_stream_that_limits_its_consumers_is_read(storage, fresh, deliver, subjects):
+    limits = {"inactive_threshold": 10 * SECOND_NS, "max_ack_pending": 5}
+    config = fresh(other={"consumer_limits": limits})
+    await storage.create_stream(config)
+    await fill(storage, config.name, 12)
+    filters = [subject.format(config.name) for subject in subjects]
+    async with storage.replay(config.name, deliver=deliver, subjects=filters) as replay:
+        assert len(await until_caught_up(replay)) == (8 if subjects else 12)
+        await storage._api.call(f"CONSUMER.DELETE.{config.name}.{replay._consumer}")
+        stricter = {"inactive_threshold": 5 * SECOND_NS}  # the new consumer must keep to this
+        await storage.update_stream(attrs.evolve(config, other={"consumer_limits": stricter}))
+        await storage.publish(f"{config.name}.0", b"")
+        assert await take(replay, 1) == [13]
 
 
 async def test_a_consumer_that_cannot_be_made_leaves_nothing(storage, fresh):

@@ -35,6 +35,7 @@ from lattice_store.nats._translate import (
     config_to_wire,
     deliver_to_wire,
     delivery_from_ack,
+    inactive_threshold,
     message_from_wire,
     ns_to_time,
     state_from_wire,
@@ -166,6 +167,20 @@ def test_the_servers_own_metadata_and_its_defaults_are_left_out():
         }
     )
     assert config == StreamConfig(name="S", metadata={"owner": "me"}, other={"allow_msg_ttl": True})
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, 30),
+        ({"consumer_limits": {"max_ack_pending": 5}}, 30),
+        ({"consumer_limits": {"inactive_threshold": -1}}, 30),
+        ({"consumer_limits": {"inactive_threshold": 10}}, 10),
+        ({"consumer_limits": {"inactive_threshold": 60}}, 30),
+    ],
+)
+def test_a_consumer_asks_for_no_more_time_than_its_stream_allows(limits, expected):
+    assert inactive_threshold(config_from_wire({"name": "S", **limits}), 30) == expected
 
 
 @pytest.mark.parametrize("setting", ["retention", "storage", "discard", "compression"])

@@ -39,11 +39,13 @@ from lattice_store.model import (
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._ordered import Ordered
-from lattice_store.nats._translate import deliver_to_wire, info_from_wire
+from lattice_store.nats._translate import deliver_to_wire, inactive_threshold, info_from_wire
 from lattice_store.storage import DerivedReplay
 
 _INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
-"""After which the server removes a consumer whose client is gone without a word."""
+"""After which the server removes a consumer whose client is gone without a word, unless the stream allows less."""
+_NO_LIMIT: Final = -1
+"""Where nothing is said a stream's own limit on pending acks is filled in, and refused without acks (10082)."""
 _DELETE_TIMEOUT_NS: Final = SECOND_NS // 2
 _SILENT_HEARTBEATS: Final = 2
 
@@ -70,6 +72,7 @@ class NatsReplay(DerivedReplay):
         self._subscription: Subscription | None = None
         self._creating: asyncio.Future[dict[str, Any]] | None = None
         self._consumer = ""
+        self._inactive_threshold_ns = _INACTIVE_THRESHOLD_NS
         self._flow_answered = ""
         self._pending = 0
         self._caught_up = False
@@ -185,13 +188,22 @@ class NatsReplay(DerivedReplay):
     # -- the consumer ---------------------------------------------------------------------------
 
     async def _stream_info(self) -> StreamInfo:
-        return info_from_wire(await self._api.call(f"STREAM.INFO.{self._name}"))
+        info = info_from_wire(await self._api.call(f"STREAM.INFO.{self._name}"))
+        self._inactive_threshold_ns = inactive_threshold(info.config, _INACTIVE_THRESHOLD_NS)
+        return info
 
     async def _sequence_at(self, start: DeliverFromTime) -> DeliverFromSequence:
         """Ask the server which sequence a time is: with several filters it leaves messages out (seen on 2.15.1)."""
         consumer = f"ls-{secrets.token_hex(11)}"
-        config = {"name": consumer, "ack_policy": "none", "mem_storage": True, **deliver_to_wire(start)}
-        body = {"stream_name": self._name, "config": {**config, "inactive_threshold": _INACTIVE_THRESHOLD_NS}}
+        config = {
+            "name": consumer,
+            "ack_policy": "none",
+            "max_ack_pending": _NO_LIMIT,
+            "inactive_threshold": self._inactive_threshold_ns,
+            "mem_storage": True,
+            **deliver_to_wire(start),
+        }
+        body = {"stream_name": self._name, "config": config}
         creating = asyncio.ensure_future(self._api.call(f"CONSUMER.CREATE.{self._name}.{consumer}", body))
         try:
             answer = await asyncio.shield(creating)
@@ -220,10 +232,11 @@ class NatsReplay(DerivedReplay):
             "name": self._consumer,
             "deliver_subject": inbox,
             "ack_policy": "none",
+            "max_ack_pending": _NO_LIMIT,
             "max_deliver": 1,
             "flow_control": True,
             "idle_heartbeat": self._limits.heartbeat_ns,
-            "inactive_threshold": _INACTIVE_THRESHOLD_NS,
+            "inactive_threshold": self._inactive_threshold_ns,
             "mem_storage": True,
             "num_replicas": 1,
             **deliver_to_wire(deliver),

@@ -277,6 +277,12 @@ def delivery_from_ack(reply: str) -> tuple[int, int, int, int]:
     return int(sequence), int(consumer_sequence), int(time_ns), int(pending)
 
 
+def inactive_threshold(config: StreamConfig, wanted_ns: int) -> int:
+    """Return *wanted_ns*, or less if the stream of *config* allows its consumers less: more is refused (10153)."""
+    allowed_ns: int = config.other.get("consumer_limits", {}).get("inactive_threshold", 0)
+    return min(wanted_ns, allowed_ns) if allowed_ns > 0 else wanted_ns
+
+
 def deliver_to_wire(deliver: DeliverPolicy) -> dict[str, Any]:
     """Return the settings of a consumer that starts where *deliver* says."""
     match deliver:
