@@ -140,8 +140,19 @@ async def test_one_reachable_server_is_enough(server, dead_port, fast):
 
 
 async def test_a_server_that_says_nothing_is_given_up_after_the_deadline():
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StorageUnavailableError):
-        await connect(f"nats://127.0.0.1:{silent.getsockname()[1]}", limits=Limits(connect_timeout_ns=100_000_000))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
+        for urls in (url, [url, url]):
+            with pytest.raises(StorageUnavailableError, match="no answer in time"):
+                await connect(urls, limits=Limits(connect_timeout_ns=100_000_000))
+
+
+async def test_a_silent_server_leaves_time_for_the_one_behind_it(server):
+    limits = Limits(connect_timeout_ns=1_000_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls = [f"nats://127.0.0.1:{silent.getsockname()[1]}", server.url]
+        async with await connect(urls, limits=limits, dont_randomize=True) as storage:
+            assert repr(storage) == f"NatsStorage(nats://127.0.0.1:{server.port})"
 
 
 async def test_something_that_is_no_nats_server(fast):

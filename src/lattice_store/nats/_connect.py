@@ -34,6 +34,8 @@ _OURS: Final = {
     "allow_reconnect": True,
 }
 _DEFAULTS: Final = {"name": "lattice-store", "ping_interval": 10, "reconnect_time_wait": 0.25}
+_LEAST_SHARE: Final = 0.5
+"""Seconds each of several servers has to answer: a silent one must not use up the time of those behind it."""
 _AUTH_REFUSALS: Final = (
     "authorization violation",
     "authentication timeout",
@@ -50,7 +52,7 @@ async def connect(
     A broken connection is restored for as long as the storage is open; calls fail meanwhile.
 
     Args:
-        url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or several URLs of one cluster.
+        url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or several URLs of one cluster, which share the time to connect.
         domain: the JetStream domain to talk to.
         limits: deadlines and buffers.
         nats_options: more options of nats-py's ``connect``: credentials, TLS, ``inbox_prefix``, callbacks.
@@ -131,7 +133,7 @@ async def _dial(urls: Sequence[str], limits: Limits, options: dict[str, Any]) ->
     seconds = limits.connect_timeout_ns / 1e9
     settings = {
         **_DEFAULTS,
-        "connect_timeout": seconds,
+        "connect_timeout": min(seconds, max(seconds / len(urls), _LEAST_SHARE)),
         "flush_timeout": limits.request_timeout_ns / 1e9,
         **options,
         **_OURS,
@@ -182,7 +184,7 @@ def _failure(urls: Sequence[str], errors: Sequence[Exception]) -> StorageUnavail
     for error in errors:
         if isinstance(error, ssl.SSLError):
             return StorageUnavailableError(f"{where}: no secure connection: {error}")
-    if not errors:
+    if not errors or isinstance(errors[-1], TimeoutError):
         return StorageUnavailableError(f"{where}: no answer in time")
     last = errors[-1]
     if isinstance(last, ImportError) and _is_of_nkeys(last.name or ""):
