@@ -89,6 +89,48 @@ def test_a_reader_that_goes_away(server: LocalServer) -> None:
         )
 
 
+def in_shell(line: str, **environment: str) -> tuple[int, str, str]:
+    """Run a shell line that knows the installed script."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **environment}
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+CLOSED = "lattice-store: cannot write the results: standard output is closed\n"
+FULL = "lattice-store: cannot write the results: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "complaint"),
+    [
+        ("demo <&-", ExitCode.OK, ""),
+        ("put --url sim:// <&-", ExitCode.DATA, "lattice-store: no JSON was given\n"),
+        ("demo >&-", ExitCode.OUTPUT, CLOSED),
+        ("--help >&-", ExitCode.OUTPUT, CLOSED),
+        ("demo 2>&-", ExitCode.OK, ""),
+        ("nonsense 2>&-", ExitCode.USAGE, ""),
+        ("demo <&- >&- 2>&-", ExitCode.OUTPUT, ""),
+        ("demo >/dev/full", ExitCode.OUTPUT, FULL),
+        ("info --url sim:// >/dev/full", ExitCode.OUTPUT, FULL),
+        ("--version >/dev/full", ExitCode.OUTPUT, FULL),
+        ("nonsense 2>/dev/full", ExitCode.USAGE, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(line: str, code: ExitCode, complaint: str) -> None:
+    ended_with, out, err = in_shell(f"lattice-store {line}")
+    assert (ended_with, err) == (code, complaint)
+    assert bool(out) is (line in ("demo <&-", "demo 2>&-"))
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "2"])
+def test_a_terminal_without_width(columns: str) -> None:
+    code, out, err = in_shell("lattice-store get --help", COLUMNS=columns)
+    assert (code, err) == (0, "")
+    assert "Usage: lattice-store" in out
+    assert in_shell("lattice-store demo", COLUMNS=columns) == (0, command("demo").out, "")
+
+
 def test_a_reader_that_goes_away_before_an_error_is_told() -> None:
     records = json.dumps(ECHO) + json.dumps({**ECHO, "oci_url": "big", "more": "x" * 900_000})
     script = f"""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 from lattice_store.cli._demo import demo
 from lattice_store.cli._exit import ExitCode, exit_code, explain
 from lattice_store.cli._info import info
 from lattice_store.cli._read import dump, get, ls
-from lattice_store.cli._session import Session
+from lattice_store.cli._session import OutputError, Session
 from lattice_store.cli._text import escaped
 from lattice_store.cli._watch import watch
 from lattice_store.cli._write import delete, put
@@ -27,7 +27,8 @@ _OUR_VARIABLES: Final = ("LATTICE_STORE_", "NATS_", "WASMCLOUD_")
 _HELP: Final = """Look into a wasmCloud lattice cache, write to it, follow it.
 
 Exit codes: 0 ok; 1 not found; 2 usage; 3 connection, also if JetStream is off or the lattice has no stream; \
-4 permission; 5 data: a record that is invalid, corrupt or at another revision than expected.
+4 permission; 5 data: a record that is invalid, corrupt or at another revision than expected; \
+74 the results cannot be written.
 """
 _VERBS: Final[dict[str, Callable[..., Any]]] = {
     "demo": demo,
@@ -65,6 +66,10 @@ def run(arguments: Sequence[str], session: Session) -> int:
     except BrokenPipeError:
         _drop_output(session)
         return ExitCode.BROKEN_PIPE
+    except OutputError as error:
+        _drop_output(session)
+        session.warn(escaped(str(error)))
+        return ExitCode.OUTPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
@@ -72,9 +77,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
 def _run_and_explain(arguments: Sequence[str], session: Session) -> int:
     try:
         code = _run(arguments, session)
-        session.stdout.flush()
-    except BrokenPipeError:
-        raise  # an OSError, but no mistake of the command line: `run` ends in silence
+        session.flush()
+    except (BrokenPipeError, OutputError):
+        raise  # no mistake of the command line
     except CycloptsError as error:
         session.warn(f"{escaped(' '.join(str(error).split()))} See lattice-store --help")
         return ExitCode.USAGE
@@ -92,11 +97,12 @@ def _run_and_explain(arguments: Sequence[str], session: Session) -> int:
 def _run(arguments: Sequence[str], session: Session) -> int:
     _forget_empty_variables()
     verb, bound, unparsed = app.parse_args(
-        list(arguments), console=Console(file=session.stdout), exit_on_error=False, print_error=False
+        list(arguments), console=session.console(), exit_on_error=False, print_error=False
     )
     if "session" in unparsed:
         bound.arguments["session"] = session
-    result = verb(*bound.args, **bound.kwargs)
+    with session.writing():  # help and version print themselves
+        result = verb(*bound.args, **bound.kwargs)
     return int((asyncio.run(result) if inspect.iscoroutine(result) else None) or ExitCode.OK)
 
 
@@ -108,6 +114,8 @@ def _forget_empty_variables() -> None:
 
 def _drop_output(session: Session) -> None:
     """Let the interpreter flush what is left into nothing, without a second complaint."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, session.stdout.fileno())
-    os.close(nowhere)
+    with contextlib.suppress(OSError):  # of a stream without a number, which nobody flushes
+        number = session.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)

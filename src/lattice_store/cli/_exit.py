@@ -39,7 +39,7 @@ class ExitCode(enum.IntEnum):
     NOT_FOUND = 1
     """No such record; for ``del``: there was none to delete."""
     USAGE = 2
-    """The command line is wrong, or a file it names cannot be read. Nothing was sent."""
+    """The command line is wrong, or what it names cannot be read. Nothing was sent."""
     CONNECTION = 3
     """No server, no answer, JetStream is off, the lattice has no stream, or the server cannot do it."""
     PERMISSION = 4
@@ -48,6 +48,8 @@ class ExitCode(enum.IntEnum):
     """A record is invalid or corrupt, or not at the expected revision."""
     INTERNAL = 70
     """A bug of ours (``EX_SOFTWARE`` of sysexits.h)."""
+    OUTPUT = 74
+    """The results cannot be written: the disk is full, standard output is closed (``EX_IOERR``)."""
     INTERRUPTED = 130
     """Ctrl-C, as shells number it; `watch` ends with 0."""
     BROKEN_PIPE = 141

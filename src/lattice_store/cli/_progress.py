@@ -17,10 +17,9 @@ def progress_bar(session: Session, what: str, *, while_printing: bool = False) -
     if not session.stderr.isatty() or (while_printing and session.stdout.isatty()):
         yield _ignore
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(file=session.stderr), transient=True) as progress:
+    with Progress(console=session.console(session.stderr), transient=True) as progress:
         task = progress.add_task(what, total=None, visible=False)
 
         def update(done: int, pending: int) -> None:

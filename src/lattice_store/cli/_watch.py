@@ -56,7 +56,7 @@ async def watch(
                     session.say_json(event_json(event, show_values=show_values), output)
                 live = live or isinstance(event, CaughtUp)
                 if live:  # the first snapshot is written in large pieces
-                    session.stdout.flush()
+                    session.flush()
                     if until_caught_up:
                         return
 

@@ -136,7 +136,11 @@ def _given_text(record: str | None, file: Path | None, session: Session) -> str:
         return record
     if file is None and session.stdin.isatty():
         raise InvalidArgumentError("nothing to put: give the JSON as an argument, as --file, or on standard input")
-    raw = session.stdin.read() if file is None else file.read_bytes()
+    try:
+        raw = session.stdin.read() if file is None else file.read_bytes()
+    except OSError as error:
+        where = "standard input" if file is None else f"--file {str(file)!r}"
+        raise InvalidArgumentError(f"{where}: {error.strerror}") from error
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
