@@ -290,8 +290,7 @@ def same(left: Record, right: Record) -> bool:
     return left == right and left.extra == right.extra
 
 
-@attrs.frozen
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """A stored value that says its record is no more (``deleted: true``)."""
 
     key: Key

@@ -17,7 +17,6 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 
-import attrs
 import msgspec
 
 from lattice_store._formats import StreamFormat
@@ -72,8 +71,7 @@ class RecordRemoved(msgspec.Struct, frozen=True, gc=False):
     previous: Entry[Record]
 
 
-@attrs.frozen
-class RecordCorrupt:
+class RecordCorrupt(msgspec.Struct, frozen=True):
     """A message that is not a record was found; it is kept raw in ``LatticeView.corrupt``."""
 
     error: CorruptRecordError
@@ -82,16 +80,14 @@ class RecordCorrupt:
 Change: TypeAlias = RecordPut | RecordRemoved | RecordCorrupt
 
 
-@attrs.frozen
-class CorruptRecord:
+class CorruptRecord(msgspec.Struct, frozen=True):
     """A message that could not be decoded: what is wrong, and the message as it was stored."""
 
     error: CorruptRecordError
-    message: Message = attrs.field(repr=False)  # may hold the values of a link
+    message: Message
 
 
-@attrs.frozen
-class AliasConflict:
+class AliasConflict(msgspec.Struct, frozen=True):
     """One call alias claimed by several actors. The lowest revision owns it, on every host."""
 
     call_alias: str

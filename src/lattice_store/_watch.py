@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Self, TypeAlias
 
-import attrs
+import msgspec
 
 from lattice_store._formats import StreamFormat
 from lattice_store._records import Key, Record
@@ -26,16 +26,14 @@ from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Batch
 from lattice_store.storage import Replay, Storage
 
 
-@attrs.frozen
-class CaughtUp:
+class CaughtUp(msgspec.Struct, frozen=True):
     """All that was in the stream at the beginning, or at a reset, has been yielded."""
 
     revision: int
     records: int
 
 
-@attrs.frozen
-class Reset:
+class Reset(msgspec.Struct, frozen=True):
     """The stream was lost or replaced. A new snapshot follows, as differences, and then another `CaughtUp`."""
 
     reason: ResetReason

@@ -3,8 +3,8 @@
 Sequences are >= 1; a sequence of 0 means "none". Times are nanoseconds since 1970-01-01 UTC and end in
 ``_ns``, sizes are bytes, and "no limit" is ``None``; the server's ``-1`` and ``0`` stay in the backends.
 
-`Message` and `PubAck` are msgspec structs, the rest is attrs: see docs/adr/0004-message-type.md for the
-measurement.
+What is made for each message is a msgspec struct, and so are the smallest values; what has defaults, converters or
+checks is attrs: see docs/adr/0004-message-type.md for the measurement.
 """
 
 from __future__ import annotations
@@ -257,40 +257,33 @@ def publish_headers(headers: Mapping[str, str], message_id: str | None, expect: 
     return Headers({**headers, **control})
 
 
-@attrs.frozen
-class DeliverAll:
+class DeliverAll(msgspec.Struct, frozen=True):
     """Every message, from the stream's first on."""
 
 
-@attrs.frozen
-class DeliverNew:
+class DeliverNew(msgspec.Struct, frozen=True):
     """Only what is published from now on."""
 
 
-@attrs.frozen
-class DeliverLast:
+class DeliverLast(msgspec.Struct, frozen=True):
     """The last message, then what follows."""
 
 
-@attrs.frozen
-class DeliverLastPerSubject:
+class DeliverLastPerSubject(msgspec.Struct, frozen=True):
     """The last message of every subject, in sequence order, then what follows."""
 
 
-def _is_sequence(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise InvalidArgumentError(f"{type(instance).__name__}({value}): sequences start at 1")
-
-
-@attrs.frozen
-class DeliverFromSequence:
+class DeliverFromSequence(msgspec.Struct, frozen=True):
     """From the first message at or after *sequence* on."""
 
-    sequence: int = attrs.field(validator=_is_sequence)
+    sequence: int
+
+    def __post_init__(self) -> None:
+        if self.sequence < 1:
+            raise InvalidArgumentError(f"DeliverFromSequence({self.sequence}): sequences start at 1")
 
 
-@attrs.frozen
-class DeliverFromTime:
+class DeliverFromTime(msgspec.Struct, frozen=True):
     """From the first message stored at or after *time_ns* on."""
 
     time_ns: int
