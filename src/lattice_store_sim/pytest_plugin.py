@@ -97,7 +97,7 @@ def _lattice_server() -> Iterator[LocalServer]:
         try:
             server = stack.enter_context(LocalServer())
         except StorageUnavailableError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None  # one line, without the error's traceback
         yield server
 
 

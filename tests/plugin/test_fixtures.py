@@ -145,6 +145,8 @@ def test_a_missing_server_is_an_error_of_one_line(pytester: pytest.Pytester, mon
     result.stdout.fnmatch_lines(["$LATTICE_STORE_NATS_SERVER=no-such-server is not a program that can be run"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+    result.stdout.no_fnmatch_line("*During handling of*")
+    result.stdout.no_fnmatch_line("*StorageUnavailableError*")
 
 
 def test_an_unknown_backend_is_refused(pytester: pytest.Pytester) -> None:
