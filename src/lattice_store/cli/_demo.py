@@ -10,10 +10,11 @@ from typing import Final
 
 from lattice_store._lattice import Lattice
 from lattice_store.cli._connection import Access
+from lattice_store.cli._exit import ServerNotStartedError
 from lattice_store.cli._play import Play
 from lattice_store.cli._session import Session, SessionArgument
 from lattice_store.cli._text import escaped
-from lattice_store.errors import InvalidArgumentError, LatticeStoreError
+from lattice_store.errors import InvalidArgumentError, LatticeStoreError, StorageUnavailableError
 from lattice_store.storage import Storage
 
 _NOBODY: Final = Access()
@@ -66,7 +67,10 @@ async def _two_storages(
         if nats_server:
             from lattice_store.nats import LocalServer
 
-            url = stack.enter_context(LocalServer()).url
+            try:
+                url = stack.enter_context(LocalServer()).url
+            except StorageUnavailableError as error:
+                raise ServerNotStartedError(str(error)) from error
         if url is None:
             from lattice_store_sim import SimServer, SimStorage
 

@@ -56,6 +56,10 @@ class ExitCode(enum.IntEnum):
     """The reader of our output went away, as shells number it: a truncated ``dump`` must not look whole."""
 
 
+class ServerNotStartedError(StorageUnavailableError):
+    """There is no server of our own to be had; the message says how to get one."""
+
+
 _TABLE: Final[dict[type[BaseException], tuple[ExitCode, str]]] = {
     RecordNotFoundError: (ExitCode.NOT_FOUND, ""),
     InvalidArgumentError: (ExitCode.USAGE, ""),
@@ -63,6 +67,7 @@ _TABLE: Final[dict[type[BaseException], tuple[ExitCode, str]]] = {
     OSError: (ExitCode.USAGE, ""),
     LatticeStoreError: (ExitCode.CONNECTION, ""),
     StorageUnavailableError: (ExitCode.CONNECTION, "is a server running there? see --url"),
+    ServerNotStartedError: (ExitCode.CONNECTION, ""),
     NoRespondersError: (ExitCode.CONNECTION, "is JetStream on, --domain right, and is there a lattice? see info"),
     JetStreamDisabledError: (ExitCode.CONNECTION, "start the server with -js, or see --domain"),
     StreamNotFoundError: (ExitCode.CONNECTION, "the lattice is not here: see --lattice and --domain, or put --create"),

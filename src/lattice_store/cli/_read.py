@@ -29,8 +29,13 @@ def key_from(kind: KindArgument, words: tuple[str, ...]) -> Key:
     """Return the key that *words* of a command line name.
 
     Raises:
-        InvalidArgumentError: there are too few or too many of them.
+        InvalidArgumentError: there are too few or too many of them, or one is not UTF-8.
     """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:  # Python hands on such bytes of a command line as surrogates
+            raise InvalidArgumentError(f"{word!a} is not UTF-8") from error
     match kind, words:
         case "claims", (public_key,):
             return ClaimsKey(public_key)

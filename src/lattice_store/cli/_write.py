@@ -160,6 +160,8 @@ def parse_records(text: str, kind: KindArgument | None) -> list[Record]:
             value, end = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             raise InvalidRecordError(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
+        except ValueError as error:  # of int(), for more than 4300 digits
+            raise InvalidRecordError(f"record {len(records) + 1}: a number is too long to be read") from error
         except RecursionError as error:
             raise InvalidRecordError("not a record: nested too deeply") from error
         try:
