@@ -52,7 +52,7 @@ async def connect(
     A broken connection is restored for as long as the storage is open; calls fail meanwhile.
 
     Args:
-        url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or several URLs of one cluster, which share the time to connect.
+        url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or URLs of one cluster, which share the time to connect.
         domain: the JetStream domain to talk to.
         limits: deadlines and buffers.
         nats_options: more options of nats-py's ``connect``: credentials, TLS, ``inbox_prefix``, callbacks.
