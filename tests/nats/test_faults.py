@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 
+import attrs
 import nats
 import pytest
 
@@ -219,6 +220,28 @@ async def test_a_half_open_link(own_server, fast):
             last = (await publish_when_possible(storage, "s.b")).sequence
             assert await take(messages, last - 1) == list(range(2, last + 1))
         assert (await storage.stream_info("S")).state.consumer_count == 0
+
+
+async def test_a_storage_is_closed_although_its_server_reads_no_more(own_server, fast):
+    limits = attrs.evolve(fast, close_timeout_ns=200_000_000)
+    storage = await connect(own_server.url, limits=limits)
+    client = storage._connection._client
+    os.kill(own_server.pid, signal.SIGSTOP)
+    try:
+        await asyncio.to_thread(os.waitpid, own_server.pid, os.WUNTRACED)
+        stuck = [asyncio.create_task(storage.publish("s.a", bytes(900_000))) for _ in range(20)]
+        while client._transport._io_writer.transport.get_write_buffer_size() < 1 << 20:  # the sockets are full
+            await asyncio.sleep(0.01)
+        stuck.append(asyncio.create_task(storage.publish("s.a", b"")))
+        while not client._pending_data_size:
+            await asyncio.sleep(0.01)
+        await storage.aclose()
+        for outcome in await asyncio.gather(*stuck, return_exceptions=True):
+            assert isinstance(outcome, ConnectionLostError)
+        assert client._transport._io_writer.transport.get_write_buffer_size() == 0
+        assert client._transport._io_writer.transport.is_closing()
+    finally:
+        os.kill(own_server.pid, signal.SIGCONT)
 
 
 async def test_while_the_server_is_away_nothing_is_sent_and_nothing_appears_later(own_server, local):

@@ -110,6 +110,12 @@ class OwnClient(Client):
         self._pending = []
         self._pending_data_size = 0
 
+    def cut(self) -> None:
+        """Free the socket: nats-py's close first writes what is left, which a server that stands never reads."""
+        writer = getattr(self._transport, "_io_writer", None)  # a web socket has none
+        if writer is not None:
+            writer.transport.abort()
+
 
 async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
     """Subscribe with a sink, on either form of client."""

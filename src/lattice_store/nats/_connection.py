@@ -202,12 +202,16 @@ class Connection:
             return
         if self._unhook is not None:
             self._unhook()
-        with suppress(nats_errors.Error, TimeoutError, OSError):
-            async with asyncio.timeout(self._limits.close_timeout_ns / 1e9):
-                if self._dial is not None:
-                    await self._client.close()
-                else:
-                    await self._unsubscribe_inbox()
+        try:
+            with suppress(nats_errors.Error, TimeoutError, OSError):
+                async with asyncio.timeout(self._limits.close_timeout_ns / 1e9):
+                    if self._dial is not None:
+                        await self._client.close()
+                    else:
+                        await self._unsubscribe_inbox()
+        finally:
+            if isinstance(self._client, OwnClient):
+                self._client.cut()
 
     # -- what nats-py tells ---------------------------------------------------------------------
 
