@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import ClaimsKey, Deleted, Key, LinkKey, OciReferenceKey
+from lattice_store._records import ClaimsKey, Deleted, Key, LinkDefinition, LinkKey, OciReferenceKey, Record
 from lattice_store._view import LatticeView
 from lattice_store.cli._connection import Connection, Opened
 from lattice_store.cli._present import HEADERS, KINDS, details, entry_json, rows
@@ -131,23 +131,28 @@ async def dump(
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     session: SessionArgument,
 ) -> None:
-    """Print every stored value as it is, as JSON lines in the order of their revisions: a backup.
+    """Print every stored value as it is, as JSON lines in the order of their revisions: a backup, for put to read.
 
     Each line has subject, revision and value, the stored text; value_base64 instead, if it is not
-    UTF-8. Values of links are included: keep the output as secret as they are.
+    UTF-8. What is no record has corrupt set. Values of links are included: keep the output as secret
+    as they are.
 
     Parameters
     ----------
     everything
-        Also the marks of deleted records, with deleted set.
+        Also the marks of deleted records, with deleted set; without it only those that matter, because an
+        older value of the same link still stands under another id.
     """
     format_ = StreamFormat(at.prefix)
     session.warn("the values of links are part of a dump, and may be secrets")
+    printed: set[LinkKey] = set()
     async with at.opened(session) as opened:
         async for message in _last_messages(opened, session):
-            deleted = _is_deleted(format_, message)
-            if everything or not deleted:
-                session.say([to_json(_raw(message, deleted))])
+            record = _decoded(format_, message)
+            if isinstance(record, LinkDefinition):
+                printed.add(record.key)
+            if everything or not isinstance(record, Deleted) or record.key in printed:
+                session.say([to_json(_raw(message, record))])
 
 
 async def _last_messages(opened: Opened, session: Session) -> AsyncIterator[Message]:
@@ -171,17 +176,21 @@ async def _last_messages(opened: Opened, session: Session) -> AsyncIterator[Mess
     raise ReplayInterruptedError(stream, ResetReason.STREAM_DELETED, 0)
 
 
-def _is_deleted(format_: StreamFormat, message: Message) -> bool:
+def _decoded(format_: StreamFormat, message: Message) -> Record | Deleted | None:
     try:
-        return isinstance(format_.decode(message.subject, message.payload), Deleted)
+        return format_.decode(message.subject, message.payload)
     except InvalidRecordError:
-        return False
+        return None
 
 
-def _raw(message: Message, deleted: bool) -> dict[str, Any]:
+def _raw(message: Message, record: Record | Deleted | None) -> dict[str, Any]:
     line: dict[str, Any] = {"subject": message.subject, "revision": message.sequence}
     try:
         line["value"] = message.payload.decode()
     except UnicodeDecodeError:
         line["value_base64"] = base64.b64encode(message.payload).decode()
-    return {**line, "deleted": True} if deleted else line
+    if record is None:
+        line["corrupt"] = True
+    elif isinstance(record, Deleted):
+        line["deleted"] = True
+    return line

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import Deleted, Key, Kind, LinkDefinition, Record, decode
+from lattice_store._records import Key, Record
 from lattice_store._writes import ABSENT
 from lattice_store.cli._connection import Connection
 from lattice_store.cli._exit import ExitCode
+from lattice_store.cli._given import KINDS, Given, parse
 from lattice_store.cli._present import kind_of
 from lattice_store.cli._read import HERE, KindArgument, key_from
 from lattice_store.cli._session import OutputForm, Session, SessionArgument
-from lattice_store.cli._text import MASK, escaped
+from lattice_store.cli._text import counted, escaped
 from lattice_store.errors import InvalidArgumentError, InvalidRecordError, LatticeStoreError
-
-_KINDS: Final = {"claims": Kind.CLAIMS, "link": Kind.LINK, "oci": Kind.OCI_REFERENCE}
-_TELLING_FIELDS: Final = {"sub": Kind.CLAIMS, "actor_id": Kind.LINK, "oci_url": Kind.OCI_REFERENCE}
-_WHITE_SPACE: Final = " \t\r\n"
 
 
 def put(
@@ -41,7 +37,8 @@ def put(
 ) -> Coroutine[Any, Any, None]:
     """Store records, given as the JSON that hosts write; several one after another, as JSON lines.
 
-    All are checked before the first is written.
+    Also takes the lines of dump, and of ls and get with --show-values -o jsonl. All are checked before the
+    first is written.
 
     Parameters
     ----------
@@ -50,7 +47,7 @@ def put(
     file
         File with the JSON.
     kind
-        What the records are; guessed from their fields if left out.
+        What the records are, in the form of hosts; guessed if left out.
     expect
         Only if the record is at this revision, or absent.
     create
@@ -59,14 +56,22 @@ def put(
         Form of the output.
     """
     # Read before there is an event loop, which would hold back Ctrl-C until the read is over.
-    records = parse_records(_given_text(record, file, session), kind)
+    given = parse(_given_text(record, file, session), None if kind is None else KINDS[kind])
+    records = given.records()
     if expect is not None and len(records) != 1:
         raise InvalidArgumentError(f"--expect speaks of one record; {len(records)} were given")
     format_ = StreamFormat(at.prefix)
     for each in records:
         format_.encode(each, format_.subject(each.key))
     revision = ABSENT if expect == "absent" else expect
+    _report_skipped(session, given)
     return _put_all(session, at, records, expect=revision, create=create, output=output)
+
+
+def _report_skipped(session: Session, given: Given) -> None:
+    skipped = [(given.deleted, "deleted mark"), (given.corrupt, "corrupt message")]
+    if said := [counted(number, what) for number, what in skipped if number]:
+        session.warn(f"skipped {' and '.join(said)}")
 
 
 async def _put_all(
@@ -145,50 +150,3 @@ def _given_text(record: str | None, file: Path | None, session: Session) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidRecordError(f"not UTF-8 at byte {error.start}") from error
-
-
-def parse_records(text: str, kind: KindArgument | None) -> list[Record]:
-    """Read one or more JSON objects. What they hold is never part of an error.
-
-    Raises:
-        InvalidRecordError: there is none, or one of them is not a record.
-    """
-    records: list[Record] = []
-    position, decoder = _skip_space(text, 0), json.JSONDecoder()
-    while position < len(text):
-        try:
-            value, end = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise InvalidRecordError(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
-        except ValueError as error:  # of int(), for more than 4300 digits
-            raise InvalidRecordError(f"record {len(records) + 1}: a number is too long to be read") from error
-        except RecursionError as error:
-            raise InvalidRecordError("not a record: nested too deeply") from error
-        try:
-            records.append(_record(value, text[position:end], kind))
-        except InvalidRecordError as error:
-            raise InvalidRecordError(f"record {len(records) + 1}: {error}") from error
-        position = _skip_space(text, end)
-    if not records:
-        raise InvalidRecordError("no JSON was given")
-    return records
-
-
-def _skip_space(text: str, position: int) -> int:
-    while position < len(text) and text[position] in _WHITE_SPACE:
-        position += 1
-    return position
-
-
-def _record(value: Any, text: str, kind: KindArgument | None) -> Record:
-    if not isinstance(value, dict):
-        raise InvalidRecordError(f"a record is a JSON object, not a {type(value).__name__}")
-    guesses = [guess for field, guess in _TELLING_FIELDS.items() if field in value]
-    if kind is None and len(guesses) != 1:
-        raise InvalidRecordError("its fields do not tell whether it is claims, link or oci: say --kind")
-    record = decode(guesses[0] if kind is None else _KINDS[kind], text.encode("utf-8", "surrogatepass"))
-    if isinstance(record, Deleted):
-        raise InvalidRecordError("it is marked as deleted: use del")
-    if isinstance(record, LinkDefinition) and MASK in record.values.values():
-        raise InvalidRecordError(f"values were masked as {MASK} when it was read: read it with --show-values")
-    return record
