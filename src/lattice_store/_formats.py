@@ -14,20 +14,8 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from lattice_store._records import (
-    ClaimsKey,
-    Deleted,
-    Key,
-    Kind,
-    LinkDefinition,
-    LinkKey,
-    OciReferenceKey,
-    Record,
-    check,
-    decode,
-    deletion,
-    encode,
-)
+from lattice_store._json import Deleted, decode, deletion, encode
+from lattice_store._records import ClaimsKey, Key, Kind, LinkDefinition, LinkKey, OciReferenceKey, Record, check
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, DEFAULT_LIMITS
 from lattice_store.model import StorageType, StreamConfig

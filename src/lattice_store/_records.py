@@ -1,7 +1,6 @@
 """The three records of a lattice, as wasmCloud hosts up to 0.59 write them. Pure.
 
-Tolerant on read: a missing ``id``, a null text, a list where hosts write comma text, unknown fields.
-Exact on write: `to_json` gives the host's fields, all of them, in the host's (alphabetical) order.
+`to_json` gives the host's fields, all of them, in the host's (alphabetical) order.
 Unknown fields are kept: a record read from a stream remembers its JSON, `attrs.evolve` carries it on,
 and writing puts the fields that nobody here knows back where they were.
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -269,7 +268,7 @@ def check(record: Record) -> None:
             _name("OciReference.oci_url", record.oci_url)
             _token("OciReference.public_key", record.public_key)
     try:
-        encode(record.extra)
+        dict(record.extra)
     except (msgspec.MsgspecError, AttributeError, UnicodeDecodeError, RecursionError):
         raise InvalidRecordError(f"{type(record).__name__}.source must be a JSON object, or left out") from None
 
@@ -288,150 +287,3 @@ def key_of(record: object) -> Key:
 def same(left: Record, right: Record) -> bool:
     """Return whether two records say the same, unknown fields included."""
     return left == right and left.extra == right.extra
-
-
-class Deleted(msgspec.Struct, frozen=True):
-    """A stored value that says its record is no more (``deleted: true``)."""
-
-    key: Key
-
-
-# What is on the wire, with the tolerance of the reader in the types. msgspec's own errors name the path
-# of the offending field and the types, never the value.
-
-
-class _ClaimsJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    sub: str
-    iss: str | None = None
-    name: str | None = None
-    call_alias: str | None = None
-    caps: str | list[str] | None = None
-    tags: str | list[str] | None = None
-    rev: str | int | None = None
-    version: str | None = None
-    deleted: bool = False
-
-
-class _LinkJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    actor_id: str
-    contract_id: str
-    link_name: str
-    provider_id: str | None = None
-    values: dict[str, str] | None = None
-    id: str | None = None
-    deleted: bool = False
-
-
-class _OciReferenceJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    oci_url: str
-    public_key: str = ""
-    deleted: bool = False
-
-
-_J = TypeVar("_J", bound=msgspec.Struct)
-
-
-class _Decoder(Generic[_J]):
-    """Decodes the fields that hosts write; what has others, too, is first decoded as a whole.
-
-    The typed decoder skips what it does not know, so that a number out of range or bytes that are no UTF-8 could
-    hide there, and come to light only when the record is put or removed.
-    """
-
-    def __init__(self, kind: type[_J]) -> None:
-        self._known = msgspec.json.Decoder(kind)
-        loose = msgspec.defstruct(f"Loose{kind.__name__}", [], bases=(kind,), forbid_unknown_fields=False)
-        self._loose: msgspec.json.Decoder[_J] = msgspec.json.Decoder(loose)
-
-    def decode(self, payload: bytes) -> _J:
-        try:
-            return self._known.decode(payload)
-        except msgspec.ValidationError:
-            msgspec.json.decode(payload)
-            return self._loose.decode(payload)
-
-
-_claims_decoder: Final = _Decoder(_ClaimsJson)
-_link_decoder: Final = _Decoder(_LinkJson)
-_oci_reference_decoder: Final = _Decoder(_OciReferenceJson)
-
-
-def _split(value: str | list[str] | None) -> tuple[str, ...]:
-    """Comma text or list to items; hosts write "" for none, and it cannot be told from one empty item."""
-    items = value.split(",") if isinstance(value, str) else value or ()
-    return tuple(item for item in items if item)
-
-
-def _decode_claims(payload: bytes) -> Claims | Deleted:
-    given = _claims_decoder.decode(payload)
-    if given.deleted:
-        return Deleted(ClaimsKey(given.sub))
-    return Claims(
-        public_key=given.sub,
-        issuer=given.iss or "",
-        name=given.name or "",
-        call_alias=given.call_alias or "",
-        capabilities=_split(given.caps),
-        tags=_split(given.tags),
-        rev="0" if given.rev is None else str(given.rev),
-        version=given.version,
-        source=payload,
-    )
-
-
-def _decode_link(payload: bytes) -> LinkDefinition | Deleted:
-    given = _link_decoder.decode(payload)
-    if given.deleted:
-        return Deleted(LinkKey(given.actor_id, given.contract_id, given.link_name))
-    return LinkDefinition(
-        actor_id=given.actor_id,
-        provider_id=given.provider_id or "",
-        contract_id=given.contract_id,
-        link_name=given.link_name,
-        values=given.values or {},
-        source=payload,
-    )
-
-
-def _decode_oci_reference(payload: bytes) -> OciReference | Deleted:
-    given = _oci_reference_decoder.decode(payload)
-    if given.deleted:
-        return Deleted(OciReferenceKey(given.oci_url))
-    return OciReference(oci_url=given.oci_url, public_key=given.public_key, source=payload)
-
-
-_DECODERS: Final = {
-    Kind.CLAIMS: _decode_claims,
-    Kind.LINK: _decode_link,
-    Kind.OCI_REFERENCE: _decode_oci_reference,
-}
-
-
-def decode(kind: Kind, payload: bytes) -> Record | Deleted:
-    """Read the JSON of a record of *kind*.
-
-    Raises:
-        InvalidRecordError: it is not one. The message names the field at fault, never its content.
-    """
-    try:
-        return _DECODERS[kind](payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidRecordError(f"not the JSON of a {kind.value} record: {error}") from error
-    except RecursionError as error:
-        raise InvalidRecordError(f"not the JSON of a {kind.value} record: nested too deeply") from error
-
-
-def encode(fields: Mapping[str, Any]) -> bytes:
-    """Write a JSON object in the host's field order, which is alphabetical."""
-    return msgspec.json.encode(dict(sorted(fields.items())))
-
-
-def deletion(key: Key) -> dict[str, Any]:
-    """Return the least a deleted mark can say: the key."""
-    match key:
-        case ClaimsKey(public_key):
-            return {"deleted": True, "sub": public_key}
-        case LinkKey(actor_id, contract_id, link_name):
-            return {"actor_id": actor_id, "contract_id": contract_id, "deleted": True, "link_name": link_name}
-        case OciReferenceKey(oci_url):
-            return {"deleted": True, "oci_url": oci_url}

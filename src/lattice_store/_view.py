@@ -20,10 +20,10 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
 import msgspec
 
 from lattice_store._formats import StreamFormat
+from lattice_store._json import Deleted
 from lattice_store._records import (
     Claims,
     ClaimsKey,
-    Deleted,
     Key,
     Kind,
     LinkDefinition,

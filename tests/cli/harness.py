@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import attrs
 
 from lattice_store import Lattice, Storage
+from lattice_store._json import decode
 from lattice_store._open import open_storage
-from lattice_store._records import Kind, decode
+from lattice_store._records import Kind
 from lattice_store.cli._app import run
 from lattice_store.cli._session import Opener, Session
 from lattice_store.limits import DEFAULT_LIMITS, Limits

@@ -5,16 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lattice_store._formats import StreamFormat, link_id, prefix_of, reference_token, reference_url
-from lattice_store._records import (
-    Claims,
-    ClaimsKey,
-    Deleted,
-    Kind,
-    LinkDefinition,
-    LinkKey,
-    OciReference,
-    OciReferenceKey,
-)
+from lattice_store._json import Deleted
+from lattice_store._records import Claims, ClaimsKey, Kind, LinkDefinition, LinkKey, OciReference, OciReferenceKey
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 from lattice_store.model import DiscardPolicy, RetentionPolicy, StorageType
 from tests.unit.samples import CLAIMS, LINKS, REFERENCES

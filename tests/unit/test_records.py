@@ -5,18 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lattice_store._json import Deleted, decode, encode
 from lattice_store._records import (
     Claims,
     ClaimsKey,
-    Deleted,
     Kind,
     LinkDefinition,
     LinkKey,
     OciReference,
     OciReferenceKey,
     check,
-    decode,
-    encode,
 )
 from lattice_store.errors import InvalidRecordError, Outcome
 from tests.unit.samples import CLAIMS, LINKS, REFERENCES

@@ -10,7 +10,8 @@ import attrs
 import msgspec
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import Deleted, Key, Kind, LinkDefinition, Record, decode
+from lattice_store._json import Deleted, decode
+from lattice_store._records import Key, Kind, LinkDefinition, Record
 from lattice_store.cli._text import MASK
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 

@@ -10,7 +10,8 @@ import msgspec
 from cyclopts import Parameter
 
 from lattice_store._formats import StreamFormat
-from lattice_store._records import ClaimsKey, Deleted, Key, LinkDefinition, LinkKey, OciReferenceKey, Record
+from lattice_store._json import Deleted
+from lattice_store._records import ClaimsKey, Key, LinkDefinition, LinkKey, OciReferenceKey, Record
 from lattice_store._view import LatticeView
 from lattice_store.cli._connection import Connection, Opened
 from lattice_store.cli._present import HEADERS, KINDS, details, entry_json, rows
