@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from lattice_store.cli._demo import demo
 from lattice_store.cli._exit import ExitCode, exit_code, explain
 from lattice_store.cli._info import info
 from lattice_store.cli._read import dump, get, ls
-from lattice_store.cli._session import OutputError, Session
+from lattice_store.cli._session import OutputError, Session, drop
 from lattice_store.cli._text import escaped
 from lattice_store.cli._watch import watch
 from lattice_store.cli._write import delete, put
@@ -64,10 +63,10 @@ def run(arguments: Sequence[str], session: Session) -> int:
     try:
         return _run_and_explain(arguments, session)
     except BrokenPipeError:
-        _drop_output(session)
+        drop(session.stdout)
         return ExitCode.BROKEN_PIPE
     except OutputError as error:
-        _drop_output(session)
+        drop(session.stdout)
         session.warn(escaped(str(error)))
         return ExitCode.OUTPUT
     except KeyboardInterrupt:
@@ -110,12 +109,3 @@ def _forget_empty_variables() -> None:
     """Let an empty variable count as not set, as shells have it; cyclopts would take it for a value."""
     for name in [name for name, value in os.environ.items() if not value and name.startswith(_OUR_VARIABLES)]:
         del os.environ[name]
-
-
-def _drop_output(session: Session) -> None:
-    """Let the interpreter flush what is left into nothing, without a second complaint."""
-    with contextlib.suppress(OSError):  # of a stream without a number, which nobody flushes
-        number = session.stdout.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)

@@ -105,8 +105,19 @@ class Session:
     def warn(self, line: str) -> None:
         """Print what is no result: to stderr, in one line."""
         self.flush()
-        with contextlib.suppress(OSError):  # nowhere is left to complain; the exit code says it still
-            print(f"lattice-store: {line}", file=self.stderr)
+        try:
+            print(f"lattice-store: {line}", file=self.stderr, flush=True)
+        except OSError:  # nowhere is left to complain; the exit code says it still
+            drop(self.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Let the interpreter flush what is left in *stream* into nothing: it would end with 120 otherwise."""
+    with contextlib.suppress(OSError):  # of a stream without a number, which nobody flushes
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 SessionArgument: TypeAlias = Annotated[Session, Parameter(parse=False)]
