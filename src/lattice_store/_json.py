@@ -7,7 +7,7 @@ msgspec's own errors name the path of the offending field and the types, never t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -75,7 +75,7 @@ class _Decoder(Generic[_J]):
     def __init__(self, kind: type[_J]) -> None:
         self._known = msgspec.json.Decoder(kind)
         loose = msgspec.defstruct(f"Loose{kind.__name__}", [], bases=(kind,), forbid_unknown_fields=False)
-        self._loose: msgspec.json.Decoder[_J] = msgspec.json.Decoder(loose)
+        self._loose = msgspec.json.Decoder(cast("type[_J]", loose))
 
     def decode(self, payload: bytes) -> _J:
         try:
