@@ -12,7 +12,7 @@ from lattice_store._formats import StreamFormat
 from lattice_store._live import LiveView
 from lattice_store._records import Key, LinkDefinition, LinkKey, Record
 from lattice_store._view import Entry, Fold, LatticeView
-from lattice_store.errors import LatticeStoreError, MessageNotFoundError, ReplayInterruptedError, ResetReason
+from lattice_store.errors import MessageNotFoundError, ReplayInterruptedError, ResetReason
 from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
 from lattice_store.storage import Storage
@@ -65,7 +65,7 @@ class Reader:
 
     async def _wait_for(self, live: LiveView, revision: int) -> None:
         if live.is_current:
-            with suppress(TimeoutError, LatticeStoreError):
+            with suppress(Exception):  # whatever became of the view: what was written stands, and it is passed by
                 async with asyncio.timeout(self._limits.request_timeout_ns / SECOND_NS):
                     await live.wait_for(revision)
 

@@ -330,6 +330,10 @@ async def test_whatever_ends_the_following_is_told(prefix):
             while True:
                 await live.wait_for(9)
         assert not live.is_current
+        storage.broken = False
+        await lattice.ensure()
+        await lattice.put(ECHO)
+        assert (await lattice.get(ECHO.key)).record == ECHO
 
 
 async def test_a_stream_lost_again_while_it_is_reopened_is_waited_for(prefix):
