@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from lattice_store._formats import StreamFormat
 from lattice_store.errors import (
@@ -51,8 +52,7 @@ class EnsureOutcome(enum.Enum):
     """The server does not let this account look at the stream or make it: a permission, or a limit."""
 
 
-@attrs.frozen
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """One setting in which a stream differs from the default; names are those of `StreamConfig`."""
 
     setting: str
@@ -60,8 +60,7 @@ class Difference:
     actual: Any
 
 
-@attrs.frozen
-class StreamWarning:
+class StreamWarning(msgspec.Struct, frozen=True):
     """A setting of the stream that endangers a cache, and what will go wrong."""
 
     setting: str

@@ -3,7 +3,7 @@
 Sequences are >= 1; a sequence of 0 means "none". Times are nanoseconds since 1970-01-01 UTC and end in
 ``_ns``, sizes are bytes, and "no limit" is ``None``; the server's ``-1`` and ``0`` stay in the backends.
 
-What is made for each message is a msgspec struct, and so are the smallest values; what has defaults, converters or
+What is made for each message is a msgspec struct, and so are the small values; what has converters or
 checks is attrs: see docs/adr/0004-message-type.md for the measurement.
 """
 
@@ -123,8 +123,7 @@ class StreamConfig:
     """Settings this library does not interpret, by their wire name, kept as they are (mirror, sources, placement, …)."""
 
 
-@attrs.frozen(kw_only=True)
-class StreamState:
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """What a stream holds, as the server reports it.
 
     ``last_sequence`` never goes back when messages are removed. ``first_sequence`` of an emptied stream
@@ -295,8 +294,7 @@ DELIVER_ALL: Final = DeliverAll()
 DELIVER_LAST_PER_SUBJECT: Final = DeliverLastPerSubject()
 
 
-@attrs.frozen(kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of a replay that arrived together, and where the replay stands after them."""
 
     messages: Sequence[Message]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from lattice_store.errors import ApiError, LatticeStoreError
 from lattice_store.model import DELIVER_ALL, DeliverPolicy, Message, PubAck, StreamConfig, StreamInfo
@@ -148,7 +149,7 @@ def _comparable(answer: Any) -> Any:
         case StreamInfo():
             state = answer.state
             times = [time is None for time in (state.first_time_ns, state.last_time_ns)]
-            return answer.config, attrs.evolve(state, first_time_ns=None, last_time_ns=None), times
+            return answer.config, msgspec.structs.replace(state, first_time_ns=None, last_time_ns=None), times
         case Message():
             return answer.subject, answer.sequence, answer.headers.block, answer.payload
         case list() | tuple() if not hasattr(answer, "_fields"):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import msgspec
 
 from lattice_store.errors import (
     ApiError,
@@ -97,7 +98,9 @@ def raising(change: Callable[[ApiError], Exception], *methods: str) -> Make:
 
 def reporting(**changes: Any) -> Make:
     """The state of a stream is reported wrongly."""
-    return answering("stream_info", lambda info: attrs.evolve(info, state=attrs.evolve(info.state, **changes)))
+    return answering(
+        "stream_info", lambda info: attrs.evolve(info, state=msgspec.structs.replace(info.state, **changes))
+    )
 
 
 class WrongReplay(ForwardingReplay):
@@ -134,7 +137,7 @@ def replaying(
 
 
 def messages(change: Callable[[list[Message]], list[Message]]) -> Make:
-    return replaying(batch=lambda batch: attrs.evolve(batch, messages=change(list(batch.messages))))
+    return replaying(batch=lambda batch: msgspec.structs.replace(batch, messages=change(list(batch.messages))))
 
 
 def altered(message: Message, **changes: Any) -> Message:

@@ -6,6 +6,7 @@ A bug is planted in the simulator's shell. The storage that cleans up afterwards
 from __future__ import annotations
 
 import attrs
+import msgspec
 import pytest
 
 from lattice_store.errors import (
@@ -332,11 +333,11 @@ BUGS: dict[str, tuple[Make, list[str]]] = {
         ["duplicate_window_ends"],
     ),
     "batches reach nowhere": (
-        replaying(batch=lambda batch: attrs.evolve(batch, sequence=0)),
+        replaying(batch=lambda batch: msgspec.structs.replace(batch, sequence=0)),
         ["replay_batches_say_how_far_they_reach"],
     ),
     "batches have nothing pending": (
-        replaying(batch=lambda batch: attrs.evolve(batch, pending=0)),
+        replaying(batch=lambda batch: msgspec.structs.replace(batch, pending=0)),
         ["duplicate_window_ends"],
     ),
     "replay describes another stream": (replaying(stream=_INFO), ["replay_describes_its_stream"]),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from lattice_store._ensure import Ensured, EnsureOutcome
 from lattice_store._lattice import Lattice
@@ -60,14 +61,14 @@ def _json(lattice: Lattice, found: Ensured, view: LatticeView | None) -> dict[st
         "stream": lattice.stream,
         "outcome": found.outcome.value,
         "overlapping": list(found.overlapping),
-        "differences": [_plain(attrs.asdict(difference)) for difference in found.differences],
-        "warnings": [_plain(attrs.asdict(warning)) for warning in found.warnings],
+        "differences": [_plain(msgspec.structs.asdict(difference)) for difference in found.differences],
+        "warnings": [_plain(msgspec.structs.asdict(warning)) for warning in found.warnings],
     }
     if found.info is not None:
         report |= {
             "created_ns": found.info.created_ns,
             "config": _plain(attrs.asdict(found.info.config)),
-            "state": attrs.asdict(found.info.state),
+            "state": msgspec.structs.asdict(found.info.state),
         }
     if view is not None:
         report |= {

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
+import msgspec
 
 from lattice_store.errors import ApiError, LatticeStoreError, MessageNotFoundError
 from lattice_store.model import (
@@ -131,7 +132,7 @@ class Stream:
         state = (await self.info()).state
         equal(state.first_time_ns is None, state.messages == 0, f"absence of the first time in {state}")
         holds(state.last_time_ns is not None or state.messages == 0, f"a last time in {state}")
-        return attrs.evolve(state, first_time_ns=None, last_time_ns=None, consumer_count=0)
+        return msgspec.structs.replace(state, first_time_ns=None, last_time_ns=None, consumer_count=0)
 
     async def stored(self) -> dict[int, str]:
         """Return sequence and subject, without the space, of every stored message; asked one by one."""
