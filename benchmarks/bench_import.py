@@ -1,4 +1,4 @@
-"""What an import costs over a bare Python (decision 6 of the plan: what each may cost).
+"""What an import costs over a bare Python.
 
 Every import happens in a fresh interpreter; the statements take turns, so that a noisy machine disturbs them
 alike. Compiled files are there from the first turn on, which is not counted.

@@ -76,7 +76,7 @@ class UntrackedStruct(msgspec.Struct, frozen=True, gc=False):
 
 
 def bare_dict(subject: str, sequence: int, time_ns: int, headers: object, payload: bytes) -> Any:
-    """The floor: no message object, a (sequence, payload) pair as in decision 2's first row."""
+    """The floor: no message object, a (sequence, payload) pair."""
     return sequence, payload
 
 
