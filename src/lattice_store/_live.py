@@ -31,6 +31,11 @@ class LiveView:
         return self._watch.view
 
     @property
+    def created_ns(self) -> int:
+        """When the stream that is followed was created, which tells it from others of its name."""
+        return self._watch.created_ns
+
+    @property
     def resets(self) -> int:
         """How often the stream was lost or replaced."""
         return self._resets

@@ -129,17 +129,21 @@ class Reader:
         return self._found(view, key)
 
     async def stored_view(self, *kinds: type[Record]) -> tuple[LatticeView, int]:
-        """Return a view that knows all records of *kinds* as they are stored now, and the last sequence of theirs."""
+        """Return a view that knows all records of *kinds* as they are stored now, and the last sequence of theirs.
+
+        An attached view serves if it follows the stream that is there now, and has all of it.
+        """
         subjects = self.subjects(kinds)
         last = await self.last_message(subjects[0] if len(subjects) == 1 else self._format.subjects)
         through = 0 if last is None else last.sequence
         self.raise_floor(through)
-        for live in list(self._floors):
-            await self._wait_for(live, through)
-        view = self.current_view()
-        if view is None or view.revision < through:
-            view = await self.rebuild(kinds)
-        return view, through
+        if self._floors:
+            created_ns = (await self._storage.stream_info(self._format.stream)).created_ns
+            for live in list(self._floors):
+                await self._wait_for(live, through)
+                if live.is_current and live.created_ns == created_ns and live.view.revision >= through:
+                    return live.view, through
+        return await self.rebuild(kinds), through
 
     async def _stored(self, key: Key) -> LatticeView:
         if isinstance(key, LinkKey):

@@ -86,6 +86,11 @@ class Watch:
         return self._format.stream
 
     @property
+    def created_ns(self) -> int:
+        """When the stream that is followed was created, which tells it from others of its name; 0 before entering."""
+        return 0 if self._replay is None else self._replay.stream.created_ns
+
+    @property
     def coalesced(self) -> int:
         """Changes left out because a newer one of the same record had already arrived."""
         return self._coalesced
@@ -99,7 +104,7 @@ class Watch:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._batches = None
+        self._batches, self._lost, self._ready = None, False, iter(())
         await self._replays.aclose()
 
     def __aiter__(self) -> Self:

@@ -26,6 +26,7 @@ from lattice_store.errors import (
     ConnectionLostError,
     PermissionDeniedError,
     ReplayInterruptedError,
+    RevisionMismatchError,
     StorageClosedError,
     StreamNotFoundError,
     api_error,
@@ -143,6 +144,31 @@ async def test_an_own_write_shows_a_view_that_its_stream_is_no_more(lattice, sto
         assert revision < 5
         assert (await lattice.get(IMAGE.key)).revision == revision
         assert await lattice.find(ECHO.key) is None
+
+
+async def test_a_write_never_decides_on_a_view_whose_stream_is_no_more(lattice, storage, prefix):
+    for number in range(5):
+        await lattice.put(attrs.evolve(LINK, provider_id=f"V{number}"))
+    async with lattice.attach():
+        await storage.delete_stream(lattice.stream)
+        await lattice.ensure()
+        with pytest.raises(RevisionMismatchError) as caught:
+            await lattice.put(LINK, expect=5)
+        assert caught.value.actual == 0
+        assert await lattice.remove(LINK.key) is None
+        assert (await storage.stream_info(lattice.stream)).state.last_sequence == 0
+
+
+async def test_a_watch_that_was_left_while_its_stream_was_gone_stays_closed(lattice, storage):
+    async with lattice.watch() as watch:
+        events = Events(watch)
+        await events.through(CaughtUp)
+        await storage.delete_stream(lattice.stream)
+        assert isinstance(await events.next(), Reset)
+    await lattice.ensure()
+    with pytest.raises(StorageClosedError):
+        await anext(watch)
+    assert (await storage.stream_info(lattice.stream)).state.consumer_count == 0
 
 
 async def test_deleted_and_folded_links_never_show_in_a_snapshot(lattice, storage, prefix):
