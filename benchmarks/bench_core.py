@@ -27,7 +27,9 @@ from typing import Any
 
 from lattice_store.model import DELIVER_ALL, StorageType, StreamConfig, publish_headers
 from lattice_store_sim import SimStorage
+from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._translate import config_to_core
 
 STREAM = "LATTICECACHE_bench"
 PAYLOAD = b"x" * 292  # the mean of real records
@@ -44,7 +46,7 @@ def config(**limits: Any) -> StreamConfig:
 
 def filled(names: list[str], **limits: Any) -> SimCore:
     core = SimCore()
-    core.create_stream(config(**limits), now_ns=0)
+    core.create_stream(config_to_core(config(**limits), NEWEST), now_ns=0)
     for now_ns, subject in enumerate(names):
         core.publish(subject, PAYLOAD, now_ns=now_ns)
     return core
@@ -148,7 +150,7 @@ def bench_memory(count: int) -> None:
         gc.collect()
         tracemalloc.start()
         core = SimCore()
-        core.create_stream(config(max_msgs_per_subject=1), now_ns=0)
+        core.create_stream(config_to_core(config(max_msgs_per_subject=1), NEWEST), now_ns=0)
         for number, subject in enumerate(names):
             block = publish_headers({}, f"id-{number}" if message_ids else None, None)
             core.publish(subject, PAYLOAD, block, now_ns=10**18 + number)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from lattice_store.errors import ReplayInterruptedError, ResetReason, StorageClosedError
 from lattice_store.model import Batch, Message, StreamInfo
 from lattice_store.storage import DerivedReplay
-from lattice_store_sim._core._consumer import Cursor
+from lattice_store_sim._core._cursor import Cursor
 
 
 class SimReplay(DerivedReplay):

@@ -17,6 +17,7 @@ from lattice_store.arguments import (
 )
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import (
+    InvalidArgumentError,
     LatticeStoreError,
     ResetReason,
     StorageClosedError,
@@ -38,8 +39,11 @@ from lattice_store.model import (
 )
 from lattice_store.storage import ClosingStorage
 from lattice_store.subjects import check_filter, check_stream_name, check_subject
+from lattice_store_sim._core import _stream_config as core
+from lattice_store_sim._core._profile import NEWEST, ServerProfile, profile_of
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
+from lattice_store_sim._translate import config_to_core, info_from_core
 
 _MAX_PAYLOAD: Final = 1 << 20
 """nats-server's default ``max_payload``: headers and payload of one message."""
@@ -50,21 +54,30 @@ _CALLS_BETWEEN_PAUSES: Final = 128
 ClockT = TypeVar("ClockT", bound=Clock)
 
 
+Profile = ServerProfile | str
+"""Which nats-server to be: a profile, or a version such as ``2.12``."""
+
+
+def _profile(given: Profile) -> ServerProfile:
+    return given if isinstance(given, ServerProfile) else profile_of(given)
+
+
 class SimServer(Generic[ClockT]):
     """A simulated server, in this process and without a socket. Several `SimStorage` may share it.
 
     Args:
         clock: what time it is; a `VirtualClock` makes ages and windows come due when a test says so.
+        profile: which version of nats-server to be, such as ``2.12``; the newest by default.
         max_replicas: how many replicas a stream may ask for. A lone server, the default, refuses more than 1.
     """
 
     @overload
-    def __init__(self: SimServer[SystemClock], *, max_replicas: int = 1) -> None: ...
+    def __init__(self: SimServer[SystemClock], *, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
     @overload
-    def __init__(self, *, clock: ClockT, max_replicas: int = 1) -> None: ...
-    def __init__(self, *, clock: Clock | None = None, max_replicas: int = 1) -> None:
+    def __init__(self, *, clock: ClockT, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
+    def __init__(self, *, clock: Clock | None = None, profile: Profile = NEWEST, max_replicas: int = 1) -> None:
         self.clock = cast("ClockT", SystemClock() if clock is None else clock)
-        self._core = SimCore(max_replicas=max_replicas)
+        self._core = SimCore(_profile(profile), max_replicas=max_replicas)
         self._replays: dict[str, list[SimReplay]] = {}
 
     def __repr__(self) -> str:
@@ -101,11 +114,24 @@ class SimStorage(ClosingStorage):
 
     Args:
         server: the server to use, left as it is when the storage is closed; its own new one by default.
+        profile: which version of nats-server its own server is, such as ``2.12``; the newest by default.
         limits: of these, ``replay_buffer``; nothing here waits for a connection or an answer.
     """
 
-    def __init__(self, server: SimServer[Any] | None = None, *, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.server: SimServer[Any] = SimServer() if server is None else server
+    def __init__(
+        self,
+        server: SimServer[Any] | None = None,
+        *,
+        profile: Profile | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if server is not None and profile is not None:
+            raise InvalidArgumentError(
+                "SimStorage(server, profile=…): the server has its profile already; give one of them"
+            )
+        self.server: SimServer[Any] = (
+            SimServer(profile=NEWEST if profile is None else profile) if server is None else server
+        )
         self._limits = limits
         self._clock: Clock = self.server.clock
         self._core = self.server._core
@@ -133,13 +159,18 @@ class SimStorage(ClosingStorage):
 
     async def create_stream(self, config: StreamConfig) -> StreamInfo:
         check_config(config)
-        info = self._core.create_stream(config, now_ns=await self._turn())
+        now_ns = await self._turn()
+        info = info_from_core(self._core.create_stream(self._to_core(config), now_ns=now_ns))
         self.server._announce(info)
         return info
 
     async def update_stream(self, config: StreamConfig) -> StreamInfo:
         check_config(config)
-        return self._core.update_stream(config, now_ns=await self._turn())
+        now_ns = await self._turn()
+        return info_from_core(self._core.update_stream(self._to_core(config), now_ns=now_ns))
+
+    def _to_core(self, config: StreamConfig) -> core.StreamConfig:
+        return config_to_core(config, self._core.context.profile)
 
     async def delete_stream(self, stream: str) -> None:
         check_stream_name(stream)
@@ -148,7 +179,7 @@ class SimStorage(ClosingStorage):
 
     async def stream_info(self, stream: str) -> StreamInfo:
         check_stream_name(stream)
-        return self._core.stream_info(stream, now_ns=await self._turn())
+        return info_from_core(self._core.stream_info(stream, now_ns=await self._turn()))
 
     async def list_streams(self, *, subject: str | None = None) -> tuple[str, ...]:
         if subject is not None:
@@ -167,16 +198,16 @@ class SimStorage(ClosingStorage):
         message_id: str | None = None,
         expect: Expect | None = None,
     ) -> PubAck:
-        core = self._core
-        if core.bound_stream(subject) is None:
+        server = self._core
+        if server.bound_stream(subject) is None:
             check_subject(subject)
         check_payload(payload)
         block = publish_headers(headers, message_id, expect)
         if len(payload) + len(block.block) > _MAX_PAYLOAD:
             raise api_error(400, 10054, "message size exceeds maximum allowed")
-        ack = core.publish(subject, payload, block, now_ns=await self._turn())
+        ack = server.publish(subject, payload, block, now_ns=await self._turn())
         if self.server._replays:
-            self.server._hand_out(core.bound_stream(subject))
+            self.server._hand_out(server.bound_stream(subject))
         if ack is None:
             raise StorageTimeoutError(f"the stream bound to {subject!r} never answers a publish: no_ack is set")
         return ack
@@ -240,7 +271,7 @@ class SimStorage(ClosingStorage):
     ) -> AsyncIterator[SimReplay]:
         check_replay(stream, subjects)
         now_ns = await self._turn()
-        info = self._core.stream_info(stream, now_ns=now_ns)
+        info = info_from_core(self._core.stream_info(stream, now_ns=now_ns))
         cursor = self._core.open_cursor(stream, subjects, deliver, now_ns=now_ns)
         replay = SimReplay(info, cursor, self._limits.replay_buffer)
         self.server._replays.setdefault(stream, []).append(replay)

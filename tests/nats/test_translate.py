@@ -31,16 +31,12 @@ from lattice_store.model import (
 from lattice_store.nats._translate import (
     ack_from_wire,
     answer_from_wire,
-    config_from_wire,
-    config_to_wire,
     deliver_to_wire,
     delivery_from_ack,
     inactive_threshold,
     message_from_wire,
-    ns_to_time,
-    state_from_wire,
-    time_to_ns,
 )
+from lattice_store.wire import config_from_wire, config_to_wire, ns_to_time, state_from_wire, time_to_ns
 
 YEAR_1_NS = -62_135_596_800 * 10**9
 YEAR_9999_NS = 253_402_300_799 * 10**9 + 999_999_999

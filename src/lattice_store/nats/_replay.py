@@ -39,8 +39,9 @@ from lattice_store.model import (
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._ordered import Ordered
-from lattice_store.nats._translate import deliver_to_wire, inactive_threshold, info_from_wire
+from lattice_store.nats._translate import deliver_to_wire, inactive_threshold
 from lattice_store.storage import DerivedReplay
+from lattice_store.wire import info_from_wire
 
 _INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
 """After which the server removes a consumer whose client is gone without a word, unless the stream allows less."""

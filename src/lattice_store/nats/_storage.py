@@ -43,9 +43,10 @@ from lattice_store.model import (
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection, Ticket
 from lattice_store.nats._replay import NatsReplay
-from lattice_store.nats._translate import ack_from_wire, config_to_wire, info_from_wire, message_from_wire
+from lattice_store.nats._translate import ack_from_wire, message_from_wire
 from lattice_store.storage import ClosingStorage
 from lattice_store.subjects import check_filter, check_stream_name, check_subject
+from lattice_store.wire import config_to_wire, info_from_wire
 
 _LEAST_HEARTBEAT_NS: Final = SECOND_NS // 10  # nats-server refuses less (10083)
 

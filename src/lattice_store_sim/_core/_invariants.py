@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from lattice_store.model import DiscardPolicy
 from lattice_store.subjects import overlap
-from lattice_store_sim._core import _config
-from lattice_store_sim._core._consumer import Cursor
+from lattice_store_sim._core import _stream_rules
+from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._core._stream import Stream
@@ -21,7 +20,7 @@ def check(core: SimCore) -> None:
     """
     for name, stream in core.streams.items():
         _require(stream.config.name == name, f"{name}: filed under another name")
-        _require(stream.config == _config.normalise(stream.config), f"{name}: the configuration lacks defaults")
+        _require(stream.config == _stream_rules.normalise(stream.config), f"{name}: the configuration lacks defaults")
         _check_log(name, stream.log)
         _check_limits(name, stream)
         _check_dedupe(name, stream)
@@ -65,10 +64,10 @@ def _check_log(name: str, log: Log) -> None:
 
 def _check_limits(name: str, stream: Stream) -> None:
     config, log = stream.config, stream.log
-    if config.discard is DiscardPolicy.OLD:
-        _require(config.max_msgs is None or len(log.messages) <= config.max_msgs, f"{name}: above max_msgs")
-        _require(config.max_bytes is None or log.bytes <= config.max_bytes, f"{name}: above max_bytes")
-    if config.max_msgs_per_subject is not None:
+    if config.discard == "old":
+        _require(config.max_msgs < 0 or len(log.messages) <= config.max_msgs, f"{name}: above max_msgs")
+        _require(config.max_bytes < 0 or log.bytes <= config.max_bytes, f"{name}: above max_bytes")
+    if config.max_msgs_per_subject > 0:
         fullest = max(map(log.subjects.count, log.subjects), default=0)
         _require(fullest <= config.max_msgs_per_subject, f"{name}: above max_msgs_per_subject")
 

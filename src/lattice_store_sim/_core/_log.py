@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from lattice_store.model import DiscardPolicy, Message, StorageType, StreamConfig, StreamState
+from lattice_store.model import Message, StreamState
 from lattice_store.subjects import is_literal
 from lattice_store_sim._core._filters import compile_filters
+from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_index import SubjectIndex
 
 # Bytes the server counts for a message besides subject, headers and payload; see memstore.go ``memStoreMsgSize``,
 # filestore.go ``fileStoreMsgSize``.
-_OVERHEAD = {StorageType.MEMORY: (16, 0), StorageType.FILE: (30, 4)}
+_OVERHEAD = {"memory": (16, 0), "file": (30, 4)}
 _NEARBY = 256
 
 
@@ -46,11 +47,12 @@ class Log:
         self._set_limits(config)
 
     def _set_limits(self, config: StreamConfig) -> None:
-        old = config.discard is DiscardPolicy.OLD
-        self._max_messages = config.max_msgs if old else None
-        self._max_bytes = config.max_bytes if old else None
+        old = config.discard == "old"
+        self._max_messages = config.max_msgs if old else -1
+        self._max_bytes = config.max_bytes if old else -1
+        self._evicts_by_total = self._max_messages > 0 or self._max_bytes > 0
         self._max_per_subject = config.max_msgs_per_subject
-        self._max_age_ns = config.max_age_ns
+        self._max_age_ns = config.max_age
 
     def size_of(self, message: Message) -> int:
         """Return the bytes the server counts for a message."""
@@ -63,7 +65,7 @@ class Log:
     def append(self, message: Message) -> None:
         """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
         subject, sequence = message.subject, message.sequence
-        if self._max_per_subject is not None and self.subjects.count(subject) >= self._max_per_subject:
+        if 0 < self._max_per_subject <= self.subjects.count(subject):
             # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
             self._drop(self.subjects.first(subject))
         if not self.messages:
@@ -75,14 +77,14 @@ class Log:
         self.last_time_ns = message.time_ns
         for observer in self.observers:
             observer.added(message)
-        if self._max_messages is not None or self._max_bytes is not None:
+        if self._evicts_by_total:
             self._enforce_totals()
 
     def _enforce_totals(self) -> None:
-        if self._max_messages is not None:
+        if self._max_messages > 0:
             while len(self.messages) > self._max_messages:
                 self._drop(self.first_sequence)
-        if self._max_bytes is not None:
+        if self._max_bytes > 0:
             while self.bytes > self._max_bytes:
                 self._drop(self.first_sequence)
 
@@ -90,7 +92,7 @@ class Log:
         """Take over changed limits and enforce them: the totals first, then each subject, as the server does."""
         self._set_limits(config)
         self._enforce_totals()
-        if self._max_per_subject is not None:
+        if self._max_per_subject > 0:
             for subject in list(self.subjects):
                 while self.subjects.count(subject) > self._max_per_subject:
                     self._drop(self.subjects.first(subject))
@@ -122,14 +124,14 @@ class Log:
 
     def expire(self, now_ns: int) -> None:
         """Remove what has reached the maximum age."""
-        if self._max_age_ns is not None:
+        if self._max_age_ns:
             while self.messages and self.messages[self.first_sequence].time_ns + self._max_age_ns <= now_ns:
                 self._drop(self.first_sequence)
 
     @property
     def deadline_ns(self) -> int | None:
         """When the oldest message reaches the maximum age."""
-        if self._max_age_ns is None or not self.messages:
+        if not self._max_age_ns or not self.messages:
             return None
         return self.messages[self.first_sequence].time_ns + self._max_age_ns
 

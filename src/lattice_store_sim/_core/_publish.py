@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lattice_store import headers as names
 from lattice_store.errors import ApiError, api_error
 from lattice_store.limits import MAX_HEADER_BYTES
-from lattice_store.model import DiscardPolicy, Message, PubAck, StreamConfig
+from lattice_store.model import Message, PubAck
+from lattice_store_sim._core._stream_config import StreamConfig
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
@@ -61,8 +62,7 @@ def _sealed(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _message_size(stream: Stream, message: Message, control: Control) -> None:
-    limit = stream.config.max_msg_size
-    if limit is not None and len(message.headers.block) + len(message.payload) > limit:
+    if len(message.headers.block) + len(message.payload) > stream.config.max_msg_size:
         raise api_error(400, 10054, "message size exceeds maximum allowed")
 
 
@@ -131,7 +131,7 @@ def _last_message_id(stream: Stream, message: Message, control: Control) -> None
 
 
 def _rollup(stream: Stream, message: Message, control: Control) -> None:
-    if not stream.config.allow_rollup or stream.config.deny_purge:
+    if not stream.config.allow_rollup_hdrs or stream.config.deny_purge:
         raise api_error(500, 10111, "rollup not permitted")
     value = control[ROLLUP].lower()
     if value not in (b"sub", b"all"):
@@ -146,12 +146,12 @@ def _full(stream: Stream, message: Message, control: Control) -> None:
     """Refuse under discard policy NEW; a message that replaces the oldest of its subject may still pass."""
     config, log, subject = stream.config, stream.log, message.subject
     per_subject = config.max_msgs_per_subject
-    replaces = per_subject is not None and log.subjects.count(subject) >= per_subject
+    replaces = 0 < per_subject <= log.subjects.count(subject)
     if replaces and config.discard_new_per_subject and ROLLUP not in control:
         raise api_error(503, 10077, "maximum messages per subject exceeded")
-    if config.max_msgs is not None and len(log.messages) >= config.max_msgs and not replaces:
+    if 0 < config.max_msgs <= len(log.messages) and not replaces:
         raise api_error(503, 10077, "maximum messages exceeded")
-    if config.max_bytes is not None and log.bytes + (size := log.size_of(message)) > config.max_bytes:
+    if config.max_bytes > 0 and log.bytes + (size := log.size_of(message)) > config.max_bytes:
         oldest = log.messages[log.subjects.first(subject)] if replaces else None
         if oldest is None or log.size_of(oldest) < size:
             raise api_error(503, 10077, "maximum bytes exceeded")
@@ -175,7 +175,7 @@ class Check(NamedTuple):
 
 ORDER: Final[tuple[Check, ...]] = (
     Check(_sealed, concerns=lambda config: config.sealed),
-    Check(_message_size, concerns=lambda config: config.max_msg_size is not None),
+    Check(_message_size, concerns=lambda config: config.max_msg_size > 0),
     Check(_header_size, (_OVERSIZE,)),
     Check(_batch, (b"Nats-Batch-Id",)),
     Check(_counter, (b"Nats-Incr",)),
@@ -190,7 +190,7 @@ ORDER: Final[tuple[Check, ...]] = (
     Check(_last_message_id, (_EXPECTED_ID,)),
     Check(_rollup, (ROLLUP,)),
     Check(_ttl_invalid, (_TTL,)),
-    Check(_full, concerns=lambda config: config.discard is DiscardPolicy.NEW),
+    Check(_full, concerns=lambda config: config.discard == "new"),
 )
 _CONTROL: Final = re.compile(
     rb"\r\n(%b): *(.*?)(?=\r\n)"

@@ -7,11 +7,15 @@ from contextlib import suppress
 
 from lattice_store.errors import ApiError, NoRespondersError, api_error
 from lattice_store.headers import NO_HEADERS, Headers
-from lattice_store.model import DeliverPolicy, Message, PubAck, StorageType, StreamConfig, StreamInfo
+from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
-from lattice_store_sim._core import _config
-from lattice_store_sim._core._consumer import Cursor
-from lattice_store_sim._core._stream import Stream
+from lattice_store_sim._core import _stream_rules
+from lattice_store_sim._core._context import Context
+from lattice_store_sim._core._cursor import Cursor
+from lattice_store_sim._core._outbox import Outgoing
+from lattice_store_sim._core._profile import NEWEST, ServerProfile
+from lattice_store_sim._core._stream import Stream, StreamInfo
+from lattice_store_sim._core._stream_config import StreamConfig
 
 _ROUTES_KEPT = 1 << 18
 
@@ -20,13 +24,14 @@ class SimCore:
     """A JetStream server's state. Refusals raise `ApiError` and change nothing.
 
     Args:
+        profile: which version of the server to be.
         max_replicas: how many replicas a stream may ask for; a lone server takes 1 and refuses more with 10074.
     """
 
-    def __init__(self, *, max_replicas: int = 1) -> None:
+    def __init__(self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1) -> None:
+        self.context = Context(profile, max_replicas)
         self.streams: dict[str, Stream] = {}
         self.now_ns = 0
-        self._max_replicas = max_replicas
         self._last_created_ns = 0
         self._routes: dict[str, Stream] = {}
 
@@ -45,23 +50,54 @@ class SimCore:
         stream.advance(self.now_ns)
         return stream
 
+    @property
+    def next_deadline_ns(self) -> int | None:
+        """When something comes due on its own: an expiry, a redelivery, the end of a pull."""
+        due = [deadline for stream in self.streams.values() if (deadline := stream.deadline_ns) is not None]
+        return min(due, default=None)
+
+    def advance(self, now_ns: int) -> None:
+        """Let everything come due that is due by *now_ns*, in the order of time."""
+        while (deadline := self.next_deadline_ns) is not None and deadline <= now_ns:
+            self._tick(deadline)
+            for stream in list(self.streams.values()):
+                stream.advance(self.now_ns)
+        self._tick(now_ns)
+
+    # -- clients --------------------------------------------------------------------------------
+
+    @property
+    def outbox(self) -> list[Outgoing]:
+        """What was sent and not yet taken away, in order; the shell takes it and clears the list."""
+        return self.context.outbox
+
+    def subscribe(self, subject: str, group: str | None = None, *, now_ns: int) -> None:
+        """Note that a client listens to *subject*, alone or as one of a queue group."""
+        self._tick(now_ns)
+        self.context.interest.subscribe(subject, group)
+
+    def unsubscribe(self, subject: str, group: str | None = None, *, now_ns: int) -> None:
+        """Take back one `subscribe`."""
+        self._tick(now_ns)
+        self.context.interest.unsubscribe(subject, group)
+
     # -- streams --------------------------------------------------------------------------------
 
     def create_stream(self, config: StreamConfig, *, now_ns: int) -> StreamInfo:
-        """Create a stream, or confirm one with an equal configuration; see `Storage.create_stream`."""
+        """Create a stream, or confirm one of an equal configuration."""
         self._tick(now_ns)
-        _config.refuse_unsimulated(config)
+        _stream_rules.refuse_unsimulated(config)
         if config.sealed:
-            raise _config.invalid("stream configuration for create can not be sealed")
-        config = _config.normalise(config)
-        _config.check(config)
-        _config.check_replicas(config, max_replicas=self._max_replicas)
+            raise _stream_rules.invalid("stream configuration for create can not be sealed")
+        config = _stream_rules.normalise(config)
+        _stream_rules.check(config)
+        _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
         stream = self.streams.get(config.name)
         if stream is None:
             self._refuse_overlap(config)
             # A stream's creation time is its identity: two streams never share one, however still the clock stands.
             self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
-            stream = self.streams[config.name] = Stream(config, self._last_created_ns)
+            stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
             self._routes.clear()
         elif stream.config != config:
             raise api_error(400, 10058, "stream name already in use with a different configuration")
@@ -69,15 +105,15 @@ class SimCore:
         return stream.info()
 
     def update_stream(self, config: StreamConfig, *, now_ns: int) -> StreamInfo:
-        """Replace a stream's configuration; see `Storage.update_stream`."""
-        _config.refuse_unsimulated(config)
-        config = _config.normalise(config)
-        _config.check(config)
+        """Replace a stream's configuration; what is left out goes back to its default."""
+        _stream_rules.refuse_unsimulated(config)
+        config = _stream_rules.normalise(config)
+        _stream_rules.check(config)
         stream = self._stream(config.name, now_ns)
-        _config.check_replicas(config, max_replicas=self._max_replicas)
-        _config.check_update(stream.config, config)
+        _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
+        _stream_rules.check_update(stream.config, config)
         self._refuse_overlap(config)
-        stream.update(_config.seal(config) if config.sealed else config, self.now_ns)
+        stream.update(_stream_rules.seal(config) if config.sealed else config, self.now_ns)
         self._routes.clear()
         return stream.info()
 
@@ -177,7 +213,7 @@ class SimCore:
     def restart(self, *, now_ns: int) -> None:
         """Lose what a server loses when it restarts: memory streams, and the IDs of messages no longer stored."""
         self._tick(now_ns)
-        kept = {name: one for name, one in self.streams.items() if one.config.storage is StorageType.FILE}
+        kept = {name: one for name, one in self.streams.items() if one.config.storage == "file"}
         self.streams = kept
         self._routes.clear()
         for stream in kept.values():

@@ -6,26 +6,38 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from lattice_store.errors import api_error
 from lattice_store.headers import Headers
-from lattice_store.model import DeliverPolicy, Message, PubAck, StorageType, StreamConfig, StreamInfo
+from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
 from lattice_store_sim._core import _publish
-from lattice_store_sim._core._consumer import Cursor
+from lattice_store_sim._core._context import Context
+from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._stream_config import StreamConfig
 
 _NEVER: Final = sys.maxsize
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    """A stream as it stands."""
+
+    config: StreamConfig
+    created_ns: int
+    state: StreamState
 
 
 class Stream:
     """A stream with a normalised configuration. Its methods expect that time has been moved by `advance`."""
 
-    def __init__(self, config: StreamConfig, created_ns: int) -> None:
-        self.config = config
+    def __init__(self, config: StreamConfig, created_ns: int, context: Context) -> None:
+        self.context = context
         self.created_ns = created_ns
         self.log = Log(config)
-        self.dedupe = Dedupe(config.duplicate_window_ns or 0)
+        self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
         self.cursors: list[Cursor] = []
         self._configure(config)
@@ -46,10 +58,21 @@ class Stream:
 
     def advance(self, now_ns: int) -> None:
         """Let everything come due that is due by *now_ns*."""
-        if now_ns >= self._due_ns:  # never later than the deadline; kept so that a publish need not ask for it
-            self.log.expire(now_ns)
-            self.dedupe.expire(now_ns)
-            self._due_ns = self.deadline_ns or _NEVER
+        while now_ns >= self._due_ns:  # never later than the deadline; kept so that a publish need not ask for it
+            deadline = self.deadline_ns
+            if deadline is not None and deadline <= now_ns:
+                self._come_due(deadline)
+            else:
+                self._due_ns = _NEVER if deadline is None else deadline
+
+    def _come_due(self, now_ns: int) -> None:
+        """Do all that is due at *now_ns*; nothing due then is left."""
+        self.log.expire(now_ns)
+        self.dedupe.expire(now_ns)
+
+    def due_by(self, deadline_ns: int) -> None:
+        """Note that something will come due; the stream would not ask before its next deadline."""
+        self._due_ns = min(self._due_ns, deadline_ns)
 
     # -- publish --------------------------------------------------------------------------------
 
@@ -74,8 +97,8 @@ class Stream:
             if ack is not None:
                 return ack
         log.append(message)
-        if self.config.max_age_ns is not None:
-            self._due_ns = min(self._due_ns, now_ns + self.config.max_age_ns)
+        if self.config.max_age:
+            self.due_by(now_ns + self.config.max_age)
         self.last_message_id = b""
         if control:
             self._follow_up(message, control)
@@ -85,7 +108,7 @@ class Stream:
         if _publish.MESSAGE_ID in control:
             message_id = self.last_message_id = control[_publish.MESSAGE_ID]
             self.dedupe.remember(message_id, message.sequence, message.time_ns)
-            self._due_ns = min(self._due_ns, message.time_ns + self.dedupe.window_ns)
+            self.due_by(message.time_ns + self.dedupe.window_ns)
         if _publish.ROLLUP in control:
             self.log.purge(_publish.rolled_up(control, message.subject), keep=1)
 
@@ -111,7 +134,7 @@ class Stream:
         Raises:
             ApiError: the stream has as many consumers as it may have.
         """
-        if self.config.max_consumers is not None and len(self.cursors) >= self.config.max_consumers:
+        if 0 < self.config.max_consumers <= len(self.cursors):
             raise api_error(400, 10026, "maximum consumers limit reached")
         cursor = Cursor(self.log, filters, deliver)
         self.cursors.append(cursor)
@@ -136,7 +159,7 @@ class Stream:
             raise api_error(500, 10057, "message delete not permitted")
         if self.log.remove(sequence):
             return
-        on_file = self.config.storage is StorageType.FILE
+        on_file = self.config.storage == "file"
         if on_file and sequence > self.log.last_sequence:
             raise api_error(500, 10057, "stream store EOF")
         if on_file and sequence < self.log.first_sequence:
@@ -163,7 +186,7 @@ class Stream:
     def update(self, config: StreamConfig, now_ns: int) -> None:
         """Take over an accepted configuration; lowered limits evict at once, a new window judges all IDs."""
         self._configure(config)
-        self.dedupe.window_ns = config.duplicate_window_ns or 0
+        self.dedupe.window_ns = config.duplicate_window
         self.log.change_limits(config)
         self.advance(now_ns)
 

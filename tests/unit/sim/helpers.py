@@ -7,14 +7,22 @@ import attrs
 from lattice_store.errors import ApiError
 from lattice_store.headers import Headers
 from lattice_store.model import Message, PubAck, StorageType, StreamConfig, StreamInfo
+from lattice_store_sim._core import _stream, _stream_config
 from lattice_store_sim._core._invariants import check
+from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._translate import config_to_core, info_from_core
 
 SECOND = 1_000_000_000
 
 
 def config(**settings: Any) -> StreamConfig:
     return StreamConfig(**{"name": "S", "subjects": ("s.>",), "storage": StorageType.MEMORY, **settings})
+
+
+def core_config(**settings: Any) -> _stream_config.StreamConfig:
+    """The same in the core's terms, as a test needs it that goes around the verbs."""
+    return config_to_core(config(**settings), NEWEST)
 
 
 def block(*headers: tuple[str, str]) -> Headers:
@@ -37,10 +45,14 @@ class Bench:
         return bench
 
     def __call__(self, verb: str, *args: Any, **options: Any) -> Any:
+        """Call a verb of the core; configurations and what is told of a stream are the library's values."""
+        profile = self.core.context.profile
+        given = [config_to_core(one, profile) if isinstance(one, StreamConfig) else one for one in args]
         try:
-            return getattr(self.core, verb)(*args, now_ns=self.now_ns, **options)
+            answer = getattr(self.core, verb)(*given, now_ns=self.now_ns, **options)
         finally:
             check(self.core)
+        return info_from_core(answer) if isinstance(answer, _stream.StreamInfo) else answer
 
     def publish(self, token: str, payload: bytes = b"", *headers: tuple[str, str]) -> PubAck:
         return self("publish", f"s.{token}", payload, block(*headers))

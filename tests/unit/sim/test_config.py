@@ -114,7 +114,7 @@ def test_another_retention_is_named_as_not_simulated(retention):
             bench(verb, config(retention=retention))
 
 
-@pytest.mark.parametrize("name", ["mirror", "sources", "republish", "placement", "subject_transform", "allow_msg_ttl"])
+@pytest.mark.parametrize("name", ["mirror", "sources", "republish", "placement", "subject_transform"])
 def test_a_setting_that_is_not_simulated_is_named(name):
     with pytest.raises(NotSimulatedError, match=f"the stream setting '{name}' is not simulated"):
         Bench()("create_stream", config(other={name: {"a": 1}}))

@@ -1,11 +1,12 @@
 """The invariants must notice damage; each case breaks one thing."""
 
+import msgspec
 import pytest
 
 from lattice_store.headers import NO_HEADERS
 from lattice_store.model import DELIVER_ALL, DiscardPolicy, Message
 from lattice_store_sim._core._invariants import check
-from tests.unit.sim.helpers import SECOND, Bench, config
+from tests.unit.sim.helpers import SECOND, Bench, config, core_config
 
 
 def damage(text):
@@ -26,7 +27,7 @@ def renamed(core, stream):
 
 @damage("lacks defaults")
 def not_normalised(core, stream):
-    stream.config = config(max_msgs=0)
+    stream.config = core_config(max_msgs=0)
 
 
 @damage("under another sequence")
@@ -66,13 +67,7 @@ def index_off(core, stream):
 
 @damage("above max_msgs_per_subject")
 def over_per_subject(core, stream):
-    stream.config = stream.config.__class__(
-        name="S",
-        subjects=("s.>",),
-        storage=stream.config.storage,
-        duplicate_window_ns=120 * SECOND,
-        max_msgs_per_subject=1,
-    )
+    stream.config = msgspec.structs.replace(stream.config, max_msgs_per_subject=1)
 
 
 @damage("message IDs without a time")
@@ -112,7 +107,7 @@ def twins(core, stream):
 
 @damage("capture the same subject")
 def clash(core, stream):
-    core.streams["T"].config = config(name="T", subjects=["s.a"], duplicate_window_ns=120 * SECOND)
+    core.streams["T"].config = core_config(name="T", subjects=["s.a"], duplicate_window_ns=120 * SECOND)
 
 
 @damage("routed to")
@@ -139,7 +134,7 @@ def test_a_stream_above_its_totals_is_noticed_under_discard_old_only(limit):
     for discard in DiscardPolicy:
         bench = Bench.with_stream(discard=DiscardPolicy.NEW).fill("aa")
         stream = bench.core.streams["S"]
-        stream.config = config(discard=discard, duplicate_window_ns=120 * SECOND, **{limit: 1})
+        stream.config = core_config(discard=discard, duplicate_window_ns=120 * SECOND, **{limit: 1})
         if discard is DiscardPolicy.OLD:
             with pytest.raises(AssertionError, match=f"above {limit}"):
                 check(bench.core)

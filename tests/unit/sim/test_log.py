@@ -8,7 +8,7 @@ from lattice_store.model import DiscardPolicy, Message, StorageType
 from lattice_store.subjects import matches
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
-from tests.unit.sim.helpers import SECOND, Bench, config
+from tests.unit.sim.helpers import SECOND, Bench, core_config
 
 # -- sequences ---------------------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class CountingDict(dict):
 
 
 def test_evicting_the_oldest_looks_at_each_sequence_once():
-    log = Log(config(max_msgs=1000))
+    log = Log(core_config(max_msgs=1000))
     log.messages = CountingDict()
     for sequence in range(1, 20_001):
         log.append(Message(f"s.{sequence}", sequence, 0, NO_HEADERS, b""))
@@ -262,7 +262,7 @@ def test_evicting_the_oldest_looks_at_each_sequence_once():
 
 
 def test_a_subject_with_a_long_history_does_not_hoard_removed_sequences():
-    log = Log(config(max_msgs_per_subject=100))
+    log = Log(core_config(max_msgs_per_subject=100))
     for sequence in range(1, 10_001):
         log.append(Message("s.a", sequence, 0, NO_HEADERS, b""))
     entry = log.subjects._entries["s.a"]
@@ -279,7 +279,7 @@ def test_both_ends_of_a_subject_are_known_whatever_is_removed_first():
 
 
 def test_a_subject_whose_middle_is_always_removed_does_not_hoard_either():
-    log = Log(config())
+    log = Log(core_config())
     for sequence in range(1, 2001):
         log.append(Message("s.a", sequence, 0, NO_HEADERS, b""))
         if sequence > 2:
@@ -370,7 +370,7 @@ class LogAgainstList(RuleBasedStateMachine):
     )
     def begin(self, max_msgs, max_bytes, per_subject, max_age):
         settings = {"max_msgs": max_msgs, "max_bytes": max_bytes, "max_msgs_per_subject": per_subject}
-        self.log = Log(config(max_age_ns=max_age, **settings))
+        self.log = Log(core_config(max_age_ns=max_age, **settings))
         self.list = ListLog(max_msgs, max_bytes, per_subject, max_age)
         self.now = 0
 

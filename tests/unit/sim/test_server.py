@@ -5,7 +5,7 @@ from lattice_store.headers import NO_HEADERS
 from lattice_store.model import DELIVER_ALL, PubAck, StorageType
 from lattice_store_sim._core import _server
 from lattice_store_sim._core._server import SimCore
-from tests.unit.sim.helpers import SECOND, Bench, config
+from tests.unit.sim.helpers import SECOND, Bench, config, core_config
 
 # -- time --------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ def test_a_restart_loses_memory_streams_and_keeps_file_streams():
 def test_the_same_verbs_give_the_same_state():
     def run():
         core = SimCore()
-        core.create_stream(config(max_msgs_per_subject=2), now_ns=1)
+        core.create_stream(core_config(max_msgs_per_subject=2), now_ns=1)
         for number in range(50):
             core.publish(f"s.{number % 7}", b"x", NO_HEADERS, now_ns=number)
         return core.stream_info("S", now_ns=60), core.streams["S"].log.messages

@@ -1,7 +1,6 @@
 """What the server makes of a stream configuration: defaults, validation and update rules, in its order.
 
-What only a well-formed request can get wrong stands here (nats-server stream.go, ``checkStreamCfg``,
-``configUpdateCheck``); a `StreamConfig` already refuses negative limits and invalid subjects.
+Sources: nats-server stream.go, ``checkStreamCfg`` and ``configUpdateCheck``.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import attrs
+import msgspec
 
 from lattice_store.errors import ApiError, NotSimulatedError, api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, SECOND_NS
-from lattice_store.model import DiscardPolicy, RetentionPolicy, StreamConfig
 from lattice_store.subjects import covers, overlap
+from lattice_store_sim._core._stream_config import StreamConfig
 
 _SHORTEST_NS: Final = SECOND_NS // 10
 _DESCRIPTION_BYTES: Final = 4096
@@ -22,6 +21,22 @@ _METADATA_BYTES: Final = 128 * 1024
 _MOST_REPLICAS: Final = 5
 _SERVER_METADATA: Final = "_nats."
 _REQUEST_LEVEL_BYTES: Final = len("_nats.req.level0")  # the server adds this entry before it measures
+_UNSIMULATED: Final = (
+    "placement",
+    "mirror",
+    "sources",
+    "subject_transform",
+    "republish",
+    "mirror_direct",
+    "allow_msg_ttl",
+    "subject_delete_marker_ttl",
+    "allow_msg_counter",
+    "allow_atomic",
+    "allow_msg_schedules",
+    "persist_mode",
+    "allow_batched",
+    "first_seq",
+)
 
 _Rule = tuple[Callable[[StreamConfig], bool], str]
 
@@ -32,31 +47,31 @@ def refuse_unsimulated(config: StreamConfig) -> None:
     Raises:
         NotSimulatedError: names the setting.
     """
-    if config.retention is not RetentionPolicy.LIMITS:
-        raise NotSimulatedError(f"retention {config.retention.value!r} is not simulated, only 'limits'")
-    for name, value in config.other.items():
-        if value:
+    if config.retention != "limits":
+        raise NotSimulatedError(f"retention {config.retention!r} is not simulated, only 'limits'")
+    for name in _UNSIMULATED:
+        if getattr(config, name):
             raise NotSimulatedError(f"the stream setting {name!r} is not simulated")
+
+
+def _limit(value: int) -> int:
+    return value if value > 0 else -1
 
 
 def normalise(config: StreamConfig) -> StreamConfig:
     """Fill in the server's defaults, so that equal behaviour is an equal configuration."""
-    max_age = config.max_age_ns or None
-    window = config.duplicate_window_ns or min(DEFAULT_DUPLICATE_WINDOW_NS, max_age or DEFAULT_DUPLICATE_WINDOW_NS)
-    return attrs.evolve(
+    max_age = config.max_age or DEFAULT_DUPLICATE_WINDOW_NS
+    return msgspec.structs.replace(
         config,
         subjects=config.subjects or (config.name,),
-        description=config.description or None,
-        max_msgs=config.max_msgs or None,
-        max_bytes=config.max_bytes or None,
-        max_age_ns=max_age,
-        max_msgs_per_subject=config.max_msgs_per_subject or None,
-        max_msg_size=config.max_msg_size or None,
-        max_consumers=config.max_consumers or None,
+        max_msgs=_limit(config.max_msgs),
+        max_bytes=_limit(config.max_bytes),
+        max_msgs_per_subject=_limit(config.max_msgs_per_subject),
+        max_msg_size=_limit(config.max_msg_size),
+        max_consumers=_limit(config.max_consumers),
         num_replicas=config.num_replicas or 1,
-        duplicate_window_ns=window,
+        duplicate_window=config.duplicate_window or min(DEFAULT_DUPLICATE_WINDOW_NS, max_age),
         metadata={name: text for name, text in config.metadata.items() if not name.startswith(_SERVER_METADATA)},
-        other={},
     )
 
 
@@ -66,7 +81,7 @@ def _metadata_bytes(config: StreamConfig) -> int:
 
 _RULES: Final[tuple[_Rule, ...]] = (
     (
-        lambda config: len((config.description or "").encode()) > _DESCRIPTION_BYTES,
+        lambda config: len(config.description.encode()) > _DESCRIPTION_BYTES,
         f"stream description is too long, maximum allowed is {_DESCRIPTION_BYTES}",
     ),
     (
@@ -74,22 +89,19 @@ _RULES: Final[tuple[_Rule, ...]] = (
         f"stream metadata exceeds maximum size of {_METADATA_BYTES} bytes",
     ),
     (lambda config: config.num_replicas > _MOST_REPLICAS, f"maximum replicas is {_MOST_REPLICAS}"),
-    (lambda config: 0 < (config.max_age_ns or 0) < _SHORTEST_NS, "max age needs to be >= 100ms"),
+    (lambda config: 0 < config.max_age < _SHORTEST_NS, "max age needs to be >= 100ms"),
     (
-        lambda config: 0 < (config.max_age_ns or 0) < (config.duplicate_window_ns or 0),
+        lambda config: 0 < config.max_age < config.duplicate_window,
         "duplicates window can not be larger then max age",
     ),
+    (lambda config: config.duplicate_window < _SHORTEST_NS, "duplicates window needs to be >= 100ms"),
+    (lambda config: config.deny_purge and config.allow_rollup_hdrs, "roll-ups require the purge permission"),
     (
-        lambda config: (config.duplicate_window_ns or 0) < _SHORTEST_NS,
-        "duplicates window needs to be >= 100ms",
-    ),
-    (lambda config: config.deny_purge and config.allow_rollup, "roll-ups require the purge permission"),
-    (
-        lambda config: config.discard_new_per_subject and config.discard is not DiscardPolicy.NEW,
+        lambda config: config.discard_new_per_subject and config.discard != "new",
         "discard new per subject requires discard new policy to be set",
     ),
     (
-        lambda config: config.discard_new_per_subject and config.max_msgs_per_subject is None,
+        lambda config: config.discard_new_per_subject and config.max_msgs_per_subject <= 0,
         "discard new per subject requires max msgs per subject > 0",
     ),
 )
@@ -140,7 +152,7 @@ def check_update(old: StreamConfig, new: StreamConfig) -> None:
     Raises:
         ApiError: with the server's text.
     """
-    if new.storage is not old.storage:
+    if new.storage != old.storage:
         raise invalid("stream configuration update can not change storage type")
     if old.sealed and not new.sealed:
         raise invalid("stream configuration update can not unseal a sealed stream")
@@ -152,6 +164,6 @@ def check_update(old: StreamConfig, new: StreamConfig) -> None:
 
 def seal(config: StreamConfig) -> StreamConfig:
     """Return what a sealed stream's configuration becomes."""
-    return attrs.evolve(
-        config, max_age_ns=None, discard=DiscardPolicy.NEW, deny_delete=True, deny_purge=True, allow_rollup=False
+    return msgspec.structs.replace(
+        config, max_age=0, discard="new", deny_delete=True, deny_purge=True, allow_rollup_hdrs=False
     )

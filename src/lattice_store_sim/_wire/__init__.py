@@ -1,0 +1,5 @@
+"""What a client and a server say to each other, without I/O: JSON and subjects to the core's verbs and back.
+
+_api      a message a client publishes, to what the core does about it
+_json     requests and answers as JSON
+"""

@@ -1,0 +1,109 @@
+"""What a server does with a message that a client publishes: an API request, an ack, or a message for a stream."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from lattice_store.errors import ApiError, NoRespondersError
+from lattice_store.headers import NO_HEADERS, Headers
+from lattice_store.model import PubAck
+from lattice_store_sim._core._outbox import Outgoing, status
+from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._wire import _streams
+from lattice_store_sim._wire._routes import API, Request, Route
+
+_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES,)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class JetStreamApi:
+    """The API of one simulated server. Answers go to the core's outbox.
+
+    Args:
+        core: the server; clients' interest is told to it.
+    """
+
+    def __init__(self, core: SimCore) -> None:
+        self.core = core
+
+    def send(self, subject: str, payload: bytes = b"", *, headers: bytes = b"", reply: str = "", now_ns: int) -> None:
+        """Take a message that a client publishes.
+
+        Args:
+            subject: literal; it is not checked here.
+            payload: as sent.
+            headers: the raw header block, empty for none.
+            reply: where answers go; without one nothing is answered.
+            now_ns: when it arrives.
+        """
+        if subject.startswith(API):
+            self._request(Request(subject, payload, headers, reply, now_ns))
+        else:
+            self._publish(subject, payload, headers, reply, now_ns)
+
+    # -- API requests ---------------------------------------------------------------------------
+
+    def _request(self, request: Request) -> None:
+        tokens = request.subject.removeprefix(API).split(".")
+        for route in _ROUTES:
+            names = _names(route, tokens)
+            if names is not None:
+                self._answer(route, request, names)
+                return
+        # A request nobody knows is a subject the API listens to all the same: it stays unanswered.
+
+    def _answer(self, route: Route, request: Request, names: list[str]) -> None:
+        kind = f"io.nats.jetstream.api.v1.{route.type}_response"
+        try:
+            fields = route.handler(self.core, request, *names)
+        except ApiError as error:
+            fields = {"error": error_to_wire(error), **route.refused}
+        if fields is not None and request.reply:
+            self.core.context.send(Outgoing(request.reply, _encode({"type": kind, **fields})))
+
+    # -- publishes ------------------------------------------------------------------------------
+
+    def _publish(self, subject: str, payload: bytes, headers: bytes, reply: str, now_ns: int) -> None:
+        block = Headers.from_block(headers) if headers else NO_HEADERS
+        try:
+            ack = self.core.publish(subject, payload, block, now_ns=now_ns)
+        except NoRespondersError:
+            if reply and not self.core.context.interest.has(subject):
+                self.core.context.send(status(reply, 503))
+            return
+        except ApiError as error:
+            stream = self.core.bound_stream(subject) or ""
+            if reply:
+                self._send_ack(reply, {"error": error_to_wire(error), "stream": stream, "seq": 0})
+            return
+        if reply and ack is not None:
+            self._send_ack(reply, _ack_to_wire(ack))
+
+    def _send_ack(self, reply: str, ack: dict[str, object]) -> None:
+        self.core.context.send(Outgoing(reply, _encode(ack)))
+
+
+def error_to_wire(error: ApiError) -> dict[str, object]:
+    return {"code": error.code, "err_code": error.err_code, "description": error.description}
+
+
+def _ack_to_wire(ack: PubAck) -> dict[str, object]:
+    wire: dict[str, object] = {"stream": ack.stream, "seq": ack.sequence}
+    if ack.duplicate:
+        wire["duplicate"] = True
+    return wire
+
+
+def _names(route: Route, tokens: list[str]) -> list[str] | None:
+    """Return the names in a subject's *tokens* if the route is theirs."""
+    words = route.words.split(".")
+    names = tokens[len(words) :]
+    if tokens[: len(words)] != words or len(names) < route.names:
+        return None
+    if len(names) > route.names:
+        if not route.rest:
+            return None
+        names = [*names[: route.names - 1], ".".join(names[route.names - 1 :])]
+    return names

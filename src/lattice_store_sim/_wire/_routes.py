@@ -1,0 +1,41 @@
+"""What an API request is, and what a module of handlers offers for one kind of request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+API: Final = "$JS.API."
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A message that a client published to the API."""
+
+    subject: str
+    payload: bytes
+    headers: bytes
+    reply: str
+    now_ns: int
+
+
+Handler = Callable[..., Mapping[str, Any] | None]
+"""``handler(core, request, *names)``, the names from the subject: returns the fields of the answer besides ``type``.
+
+It returns ``None`` when it has put its answers into the outbox itself, and raises `ApiError` to refuse.
+"""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One kind of request: ``words`` then *names* tokens (the last may hold dots if ``rest``)."""
+
+    words: str
+    names: int
+    handler: Handler
+    type: str = ""
+    """The answer's type, between ``io.nats.jetstream.api.v1.`` and ``_response``."""
+    refused: Mapping[str, Any] = {}
+    """Fields that stand beside the error of a refusal."""
+    rest: bool = False
+    """Whether the last name is all the rest of the subject."""
