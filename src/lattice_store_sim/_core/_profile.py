@@ -24,6 +24,12 @@ class ServerProfile:
     """JetStream API level; ``None`` before there was one (2.11), when ``_nats.*`` metadata is plain data."""
 
     # -- requests ---------------------------------------------------------------------------------
+    evacuation: bool = True
+    """Whether streams can be moved off a peer (STREAM.PEER.EVACUATE, STREAM.CANCEL_MOVE); from 2.15 on."""
+    stream_templates: bool = False
+    """Whether there are still stream templates; up to 2.12."""
+    account_purge: bool = False
+    """Whether a lone server purges an account (ACCOUNT.PURGE); up to 2.10."""
     unknown_fields_refused: bool = True
     """Whether an unknown field of a JSON request is refused (10025); ignored up to 2.11."""
 
@@ -52,11 +58,14 @@ class ServerProfile:
     """Whether a purge below sequence 1 removes nothing; up to 2.12 some remove everything."""
 
 
-_2_14: Final = ServerProfile(version="2.14.6", api_level=4, size_first=False, source_header_refused=False)
+_2_14: Final = ServerProfile(
+    version="2.14.6", api_level=4, evacuation=False, size_first=False, source_header_refused=False
+)
 _2_12: Final = attrs.evolve(
     _2_14,
     version="2.12.8",
     api_level=3,
+    stream_templates=True,
     full_size_counted=False,
     rollup_passes_full_subject=False,
     purge_below_1_is_none=False,
@@ -70,7 +79,9 @@ _2_11: Final = attrs.evolve(
     expected_subject_filter_alone_refused=False,
     counters=False,
 )
-_2_10: Final = attrs.evolve(_2_11, version="2.10.26", api_level=None, expected_subject_filter=False, message_ttl=False)
+_2_10: Final = attrs.evolve(
+    _2_11, version="2.10.26", api_level=None, account_purge=True, expected_subject_filter=False, message_ttl=False
+)
 _2_9: Final = attrs.evolve(_2_10, version="2.9.10")
 
 NEWEST: Final = ServerProfile(version="2.15.1")

@@ -11,10 +11,12 @@ from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import PubAck
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire import _streams
+from lattice_store_sim._wire import _cluster, _streams
 from lattice_store_sim._wire._routes import API, Request, Route
 
-_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES,)
+_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES, *_cluster.ROUTES)
+_BY_WORDS: Final = {words: [one for one in _ROUTES if one.words == words] for words in {one.words for one in _ROUTES}}
+_MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -47,12 +49,13 @@ class JetStreamApi:
 
     def _request(self, request: Request) -> None:
         tokens = request.subject.removeprefix(API).split(".")
-        for route in _ROUTES:
-            names = _names(route, tokens)
-            if names is not None:
-                self._answer(route, request, names)
-                return
-        # A request nobody knows is a subject the API listens to all the same: it stays unanswered.
+        for count in range(1, _MOST_WORDS + 1):
+            for route in _BY_WORDS.get(".".join(tokens[:count]), ()):
+                names = _names(route, tokens[count:])
+                if names is not None and route.offered(self.core.context.profile):
+                    self._answer(route, request, names)
+                    return
+        # The API listens to all of its subjects: a request nobody knows stays unanswered.
 
     def _answer(self, route: Route, request: Request, names: list[str]) -> None:
         kind = f"io.nats.jetstream.api.v1.{route.type}_response"
@@ -97,13 +100,10 @@ def _ack_to_wire(ack: PubAck) -> dict[str, object]:
 
 
 def _names(route: Route, tokens: list[str]) -> list[str] | None:
-    """Return the names in a subject's *tokens* if the route is theirs."""
-    words = route.words.split(".")
-    names = tokens[len(words) :]
-    if tokens[: len(words)] != words or len(names) < route.names:
-        return None
-    if len(names) > route.names:
-        if not route.rest:
-            return None
-        names = [*names[: route.names - 1], ".".join(names[route.names - 1 :])]
-    return names
+    """Return the names in what follows a route's words, if they are as many as it has."""
+    if len(tokens) == route.names:
+        return tokens
+    if route.rest and len(tokens) > route.names:
+        last = route.names - 1
+        return [*tokens[:last], ".".join(tokens[last:])]
+    return None

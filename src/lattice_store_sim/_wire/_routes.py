@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from lattice_store_sim._core._profile import ServerProfile
+
 API: Final = "$JS.API."
 
 
@@ -27,6 +29,10 @@ It returns ``None`` when it has put its answers into the outbox itself, and rais
 """
 
 
+def every_version(profile: ServerProfile) -> bool:
+    return True
+
+
 class Route(msgspec.Struct, frozen=True):
     """One kind of request: ``words`` then *names* tokens (the last may hold dots if ``rest``)."""
 
@@ -39,3 +45,5 @@ class Route(msgspec.Struct, frozen=True):
     """Fields that stand beside the error of a refusal."""
     rest: bool = False
     """Whether the last name is all the rest of the subject."""
+    offered: Callable[[ServerProfile], bool] = every_version
+    """Whether a version knows this request; one that is unknown stays unanswered."""
