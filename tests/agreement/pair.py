@@ -1,158 +1,259 @@
-"""The simulator and a real server, asked the same and compared answer by answer."""
+"""Two servers asked the same and compared message by message.
+
+The leading side, the simulator, says what each step yields. The other must yield as much on each inbox within a
+bounded time; what it yields beyond that is met by the next comparison on that inbox, at the latest at the end.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import secrets
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, NoReturn
 
-import attrs
-import msgspec
+from lattice_store.clock import SystemClock
+from lattice_store.limits import SECOND_NS
+from tests.agreement.client import Arrival
+from tests.agreement.comparable import comparable, json_of, outcome, unequal_parts
+from tests.agreement.renames import Renames
+from tests.agreement.sides import Side
+from tests.agreement.tally import Tally
 
-from lattice_store.errors import ApiError, LatticeStoreError
-from lattice_store.model import DELIVER_ALL, DeliverPolicy, Message, PubAck, StreamConfig, StreamInfo
-from lattice_store.nats import connect
-from lattice_store.storage import Storage
-from lattice_store_sim import SimServer, SimStorage, VirtualClock
-
-READ_DEADLINE_S: Final = 5.0
-_KEEPER: Final = StreamConfig(name="KEEPER")
-"""A file stream that stays: a server can fail to create one just after its last one was deleted."""
-
-Ask = Callable[[Storage], Awaitable[Any]]
-
-
-@attrs.define
-class Tally:
-    """What a run compared, over all its examples."""
-
-    examples: int = 0
-    steps: int = 0
-    operations: int = 0
-    states: int = 0
-    reached: Counter[tuple[str, str]] = attrs.field(factory=Counter)
-
-    def summary(self) -> str:
-        counts = f"{self.examples} examples, {self.steps} steps, {self.operations} operations"
-        return f"agreement: {counts} and {self.states} stream states compared"
-
-    def table(self) -> str:
-        rows = [f"  {rule:16} {outcome:60} {count:7}" for (rule, outcome), count in sorted(self.reached.items())]
-        return "\n".join(rows)
+_ANSWER_S: Final = 2.0
+_STATE_S: Final = 1.0
+_POLL_S: Final = 0.005
+_SOON_NS: Final = SECOND_NS // 50
+_SHOWN: Final = 1500
+_PATIENCE_NS: Final = 2 * SECOND_NS
 
 
-class _TickingClock(VirtualClock):
-    """Passes a microsecond whenever it is read, so that no two messages share a time, as on a server."""
+class Sending(NamedTuple):
+    """One message from the client; *rule* names it in the table of outcomes."""
 
-    def now_ns(self) -> int:
-        self.advance_ns(1000)
-        return super().now_ns()
+    rule: str
+    subject: str
+    payload: bytes = b""
+    headers: bytes = b""
+    reply: str = ""
+
+
+class DifferenceError(AssertionError):
+    """The two sides disagree; the text shows both and the story of the example."""
 
 
 class Pair:
-    """Two storages that should not be told apart. Names and subjects are fresh, so nothing is left from before."""
+    """One example's ground. Names and inboxes are fresh, so nothing is left from before.
 
-    def __init__(self, real: Storage, tally: Tally) -> None:
+    Args:
+        lead: the side that says how much comes.
+        lateness_ns: how late the real server's timers may be. No operation happens within it of a deadline that the
+            leading side knows, for then the order of the two is chance.
+    """
+
+    def __init__(self, lead: Side, other: Side, tally: Tally, *, lateness_ns: int = _SOON_NS) -> None:
         self.space = f"x{secrets.token_hex(4)}"
-        self.sim: Storage = SimStorage(SimServer(clock=_TickingClock()))
-        self.real = real
-        self.tally = tally
-        self.trace: list[str] = []
-
-    @classmethod
-    async def open(cls, url: str, tally: Tally) -> Pair:
-        real = await connect(url)
-        await real.create_stream(_KEEPER)
+        self.lead, self.other, self.tally = lead, other, tally
+        self.received: dict[str, list[Arrival]] = defaultdict(list)
+        """What the leading side has said, by inbox: for rules that go on from it, such as acks."""
+        self.failed = False
+        self._lateness_ns = lateness_ns
+        self._clock = SystemClock()
+        self._renames = Renames()
+        self._rules: dict[str, str] = {}
+        self._story: list[Sending | Arrival | str] = []
+        self._ahead: tuple[dict[str, deque[Arrival]], ...] = (defaultdict(deque), defaultdict(deque))
+        self._inboxes = 0
+        self._last_due_ns = 0
+        self.subscribe(f"_INBOX.{self.space}.r.*")
         tally.examples += 1
-        return cls(real, tally)
 
-    async def aclose(self) -> None:
-        for name in await self.real.list_streams(subject=f"{self.space}.>"):
-            await self.real.delete_stream(name)
-        await self.real.aclose()
-        await self.sim.aclose()
+    # -- inboxes ----------------------------------------------------------------------------------
 
-    async def ask(self, rule: str, ask: Ask, what: str) -> Any:
-        """Ask both and compare; return the simulator's answer, or `None` for an error."""
-        simulated, expected = await _answer(ask, self.sim), await _answer(ask, self.real)
-        self.trace.append(f"{what} -> {_comparable(expected)}")
-        self.tally.operations += 1
-        for each in expected if rule == "publish_many" and isinstance(expected, list) else [expected]:
-            self.tally.reached[rule, _label(each)] += 1
-        self._compare(what, _comparable(simulated), _comparable(expected))
-        return None if isinstance(simulated, LatticeStoreError) else simulated
+    def inbox(self) -> str:
+        """Return a fresh reply subject, for one request with one answer."""
+        self._inboxes += 1
+        return f"_INBOX.{self.space}.r.{self._inboxes}"
 
-    async def compare_state(self, name: str) -> None:
-        """Compare configuration and state of a stream."""
-        simulated, expected = [await _answer(lambda s: s.stream_info(name), s) for s in (self.sim, self.real)]
-        self.tally.states += 1
-        self._compare(f"state of {name}", _comparable(simulated), _comparable(expected))
+    def listen(self, rule: str = "delivery", group: str = "") -> str:
+        """Subscribe to a fresh subject, for pull requests and as deliver subject; what comes counts for *rule*."""
+        self._inboxes += 1
+        subject = f"_INBOX.{self.space}.d.{self._inboxes}"
+        self._rules[subject] = rule
+        self.subscribe(subject, group)
+        return subject
 
-    def _compare(self, what: str, simulated: object, expected: object) -> None:
-        if simulated != expected:
-            story = "\n    ".join(self.trace)
-            raise AssertionError(
-                f"{what}:\n  the simulator says {simulated!r}\n  the server says    {expected!r}\n  after\n    {story}"
+    def subscribe(self, subject: str, group: str = "") -> None:
+        self._story.append(f"subscribe {subject} {group}")
+        for side in (self.lead, self.other):
+            side.subscribe(subject, group)
+
+    def unsubscribe(self, subject: str, group: str = "") -> None:
+        """Also wait until what came before that is the same on both sides."""
+        self.settle()
+        self._story.append(f"unsubscribe {subject} {group}")
+        for side in (self.lead, self.other):
+            side.unsubscribe(subject, group)
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def exchange(self, sendings: Iterable[Sending]) -> None:
+        """Send all to both sides, then compare what comes.
+
+        A server works on what arrives together in order only where one queue of it does all the work: API requests
+        among themselves, messages of one stream, acks and pulls of one consumer.
+        """
+        self._keep_clear()
+        sendings = list(sendings)
+        for sending in sendings:
+            self.other.send(*self._renames.to_other(*sending[1:]))
+        self._take(self.other.receive(0), 1)  # under way, while the other side works
+        for sending in sendings:
+            self._story.append(sending)
+            if sending.reply:
+                self._rules.setdefault(sending.reply, sending.rule)
+            self.lead.send(*sending[1:])
+        self.tally.operations += len(sendings)
+        self._agree(_ANSWER_S, settled=False)
+
+    def request(self, rule: str, subject: str, payload: bytes = b"", headers: bytes = b"") -> Any:
+        """Send one request, compare the answers, return the leading side's: JSON decoded, `None` if there is none."""
+        inbox = self.inbox()
+        self.exchange([Sending(rule, subject, payload, headers, inbox)])
+        if not (arrivals := self.received.pop(inbox, [])):
+            self.tally.reached[rule, "silence"] += 1
+            return None
+        return json_of(arrivals[0].payload)
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        """Return a time after everything that was answered and before everything that is sent next."""
+        return self._clock.now_ns()
+
+    def let_pass(self, duration_ns: int) -> None:
+        """Let time pass on both sides, then compare what came by itself."""
+        self._story.append(f"let {duration_ns / SECOND_NS:.3f} s pass")
+        self._wait_until(self._clock.now_ns() + duration_ns)
+        self._keep_clear()
+        self.settle()
+
+    def _keep_clear(self) -> None:
+        """Wait until no deadline is near: what happens first would be chance."""
+        start = self._clock.now_ns()
+        while (due := self.lead.deadline_ns) is not None and due < (now := self._clock.now_ns()) + _SOON_NS:
+            self._last_due_ns = due
+            self._wait_until(due)
+            if now > start + _PATIENCE_NS:
+                return
+        self._wait_until(self._last_due_ns + self._lateness_ns)
+
+    def _wait_until(self, moment_ns: int) -> None:
+        while (left_ns := moment_ns - self._clock.now_ns()) > 0:
+            self._take(self.other.receive(left_ns / SECOND_NS), 1)
+        self._take(self.lead.receive(0), 0)
+
+    def wait(self, duration_ns: int) -> None:
+        """Wait without comparing."""
+        self._wait_until(self._clock.now_ns() + duration_ns)
+
+    # -- comparing --------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Compare all that comes until neither side has anything left to say."""
+        self._take(self.other.settle(), 1)
+        self._agree(_STATE_S, settled=True)
+
+    def look(self, requests: Iterable[tuple[str, bytes]]) -> list[tuple[str, Arrival | None, Arrival | None]]:
+        """Ask both without comparing or counting; return each request with the two answers."""
+        inboxes = {self.inbox(): request for request in requests}
+        for inbox, (subject, payload) in inboxes.items():
+            self.other.send(*self._renames.to_other(subject, payload, b"", inbox))
+            self.lead.send(subject, payload, b"", inbox)
+        end = self._clock.monotonic_ns() + int(_ANSWER_S * SECOND_NS)
+        while self._clock.monotonic_ns() < end:
+            self._take(self.other.receive(_POLL_S), 1)
+            self._take(self.lead.receive(0), 0)
+            if all(inbox in side for side in self._ahead for inbox in inboxes):
+                break
+        for inbox in inboxes:
+            self.received.pop(inbox, None)
+        lead, other = self._ahead
+        return [
+            (f"{subject} {payload.decode()}", *(next(iter(side.pop(inbox, ())), None) for side in (lead, other)))
+            for inbox, (subject, payload) in inboxes.items()
+        ]
+
+    def _agree(self, wait_s: float, *, settled: bool) -> None:
+        """Compare until the leading side has nothing ahead, nor the other if that is *settled*."""
+        end = self._clock.monotonic_ns() + int(wait_s * SECOND_NS)
+        while True:
+            self._take(self.lead.receive(0), 0)
+            self._compare()
+            waiting = [side for side in self._ahead[: 2 if settled else 1] if side]
+            if not waiting:
+                return
+            if self._clock.monotonic_ns() > end:
+                to, arrivals = next(iter(waiting[0].items()))
+                told = (None, arrivals[0]) if waiting[0] is self._ahead[1] else (arrivals[0], None)
+                self.differ(self._rules.get(to, to), *told)
+            self._take(self.other.receive(_POLL_S), 1)
+
+    def _take(self, arrivals: list[Arrival], side: int) -> None:
+        for arrival in arrivals if side == 0 else map(self._renames.to_lead, arrivals):
+            self._ahead[side][arrival.to].append(arrival)
+            if side == 0:
+                self.received[arrival.to].append(arrival)
+
+    def _compare(self) -> None:
+        lead, other = self._ahead
+        for to in [to for to in lead if to in other]:
+            while lead[to] and other[to]:
+                said, heard = lead[to].popleft(), other[to].popleft()
+                if said != heard:
+                    heard = self._renames.learn(said, heard)
+                    if comparable(said) != comparable(heard):
+                        self.differ(self._rules.get(to, to), said, heard)
+                self._story.append(said)
+                self.tally.reached[self._rules.get(to, "other"), outcome(said)] += 1
+            for side in self._ahead:
+                if not side[to]:
+                    del side[to]
+
+    def differ(self, what: str, said: Arrival | None, heard: Arrival | None) -> NoReturn:
+        """End the example."""
+        self.failed = True
+        told = [
+            f"{what}:",
+            f"  {self.lead.name} says {_shown(said)}",
+            f"  {self.other.name} says {_shown(heard)}",
+            *(f"    {line}" for line in (unequal_parts(said, heard) if said and heard else [])),
+            "  after",
+            *(f"    {_shown(each)}" for each in self._story),
+        ]
+        text = "\n".join(told).replace(self.space, "x")
+        self.tally.differences.append(text)
+        raise DifferenceError(text)
+
+
+def _shown(told: Sending | Arrival | str | None) -> str:
+    """Write one line of the story."""
+    match told:
+        case None:
+            return "nothing"
+        case str():
+            return told
+        case Sending(_, subject, payload, headers, reply):
+            parts = (f"{subject} {_text(headers)}{_text(payload)}", f"reply {reply}" if reply else "")
+        case Arrival(to, subject, reply, headers, payload):
+            parts = (
+                f"-> {_text(headers)}{_text(payload)}",
+                f"to {to}",
+                f"subject {subject}" if subject != to else "",
+                f"reply {reply}" if reply else "",
             )
+    return "  ".join(filter(None, parts))
 
 
-def brief(value: object) -> str:
-    """Return *value* without what is as by default, so that a story can be read."""
-    if not attrs.has(type(value)):
-        return repr(value)
-    defaults = {field.name: field.default for field in attrs.fields(type(value))}
-    shown = attrs.asdict(value, recurse=False, filter=lambda field, held: bool(held) and held != defaults[field.name])
-    return f"{type(value).__name__}({', '.join(f'{name}={brief(held)}' for name, held in shown.items())})"
-
-
-async def snapshot(
-    storage: Storage, stream: str, subjects: tuple[str, ...] = (), deliver: DeliverPolicy = DELIVER_ALL
-) -> tuple[int, list[Message]]:
-    """Return what was pending before the first message, and every message up to caught up."""
-    async with asyncio.timeout(READ_DEADLINE_S), storage.replay(stream, subjects=subjects, deliver=deliver) as replay:
-        pending, received = replay.pending, []
-        if not replay.caught_up:
-            async for batch in replay.batches():
-                received += batch.messages
-                if batch.caught_up:
-                    break
-        return pending, received
-
-
-async def _answer(ask: Ask, storage: Storage) -> Any:
-    try:
-        return await ask(storage)
-    except LatticeStoreError as error:
-        return error
-
-
-def _label(answer: Any) -> str:
-    """Name an answer for the table: an ack, a class of error, a server's text up to its numbers."""
-    if isinstance(answer, ApiError):
-        return f"{answer.err_code} {re.sub('[0-9]+', 'N', answer.description.partition(':')[0])}"
-    if isinstance(answer, LatticeStoreError):
-        return type(answer).__name__
-    return "duplicate" if isinstance(answer, PubAck) and answer.duplicate else "ok"
-
-
-def _comparable(answer: Any) -> Any:
-    """Return *answer* without what cannot agree: times, and the words of errors that are not the server's."""
-    match answer:
-        case ApiError():
-            text = answer.description.partition("invalid JSON")[0]
-            return type(answer).__name__, answer.code, answer.err_code, text, answer.outcome.name
-        case LatticeStoreError():
-            return type(answer).__name__, answer.outcome.name
-        case StreamInfo():
-            state = answer.state
-            times = [time is None for time in (state.first_time_ns, state.last_time_ns)]
-            return answer.config, msgspec.structs.replace(state, first_time_ns=None, last_time_ns=None), times
-        case Message():
-            return answer.subject, answer.sequence, answer.headers.block, answer.payload
-        case list() | tuple() if not hasattr(answer, "_fields"):
-            return [_comparable(each) for each in answer]
-        case _:
-            return answer
+def _text(block: bytes) -> str:
+    shown = block if len(block) <= _SHOWN else block[:_SHOWN] + b"..."
+    return shown.decode(errors="backslashreplace").replace("\r\n", "|")

@@ -1,4 +1,4 @@
-"""The machine: the same operations on the simulator and on a real server, compared after every step."""
+"""The two storages of the library, compared after every step: values and errors as a user of them meets them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from lattice_store.errors import MessageNotFoundError, StreamNotFoundError
 from lattice_store.model import DeliverFromTime, Expect, Publication, StorageType, StreamConfig
 from lattice_store.storage import Storage
-from tests.agreement import alphabets as draw
-from tests.agreement.pair import Ask, Pair, Tally, brief, snapshot
+from tests.agreement.families.storage import alphabets as draw
+from tests.agreement.families.storage.expected import ROWS
+from tests.agreement.families.storage.pair import Ask, Pair, brief, snapshot
+from tests.agreement.family import Machine
 
 _SLOTS: Final = range(3)
 _STEPS_BETWEEN_FULL_COMPARISONS: Final = 7
@@ -29,16 +31,16 @@ publications = st.fixed_dictionaries(
 )
 
 
-class Agreement(RuleBasedStateMachine):
+class ThroughStorage(Machine):
     """Three places for streams; what is drawn for one may overlap another."""
 
-    url: ClassVar[str]
-    tally: ClassVar[Tally]
+    name: ClassVar = "storage"
+    expected: ClassVar = ROWS
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.pair: Pair = self.run(Pair.open(self.url, self.tally))
+        self.pair: Pair = self.run(Pair.open(self.ground))
         self.types: dict[int, StorageType] = {}
         self.retired = [0 for _ in _SLOTS]
         self.steps = 0
@@ -56,7 +58,7 @@ class Agreement(RuleBasedStateMachine):
 
     # -- names, and what holds at the moment ----------------------------------------------------
 
-    def name(self, slot: int) -> str:
+    def stream(self, slot: int) -> str:
         return f"{self.pair.space}_{slot}_{self.retired[slot]}"
 
     def filter(self, slot: int, rest: str) -> str:
@@ -67,17 +69,17 @@ class Agreement(RuleBasedStateMachine):
             f"{self.pair.space}.{rest[3:]}" if rest.startswith("../") else f"{self.pair.space}.{slot}.{rest}"
             for rest in settings["subjects"]
         ]
-        return StreamConfig(**{**settings, "name": self.name(slot), "subjects": subjects, "storage": storage})
+        return StreamConfig(**{**settings, "name": self.stream(slot), "subjects": subjects, "storage": storage})
 
     def last_sequence(self, slot: int) -> int:
         try:
-            return self.run(self.pair.sim.stream_info(self.name(slot))).state.last_sequence
+            return self.run(self.pair.sim.stream_info(self.stream(slot))).state.last_sequence
         except StreamNotFoundError:
             return 0
 
     def last_subject_sequence(self, slot: int, subject: str) -> int:
         try:
-            return self.run(self.pair.sim.get_last_message(self.name(slot), subject)).sequence
+            return self.run(self.pair.sim.get_last_message(self.stream(slot), subject)).sequence
         except (StreamNotFoundError, MessageNotFoundError):
             return 0
 
@@ -85,7 +87,7 @@ class Agreement(RuleBasedStateMachine):
         subject = f"{self.pair.space}.{slot}.{drawn['rest']}"
         expect = dict(drawn["expect"])
         right = {
-            "stream": self.name(slot),
+            "stream": self.stream(slot),
             "last_sequence": self.last_sequence(slot),
             "last_subject_sequence": self.last_subject_sequence(slot, subject),
         }
@@ -119,7 +121,7 @@ class Agreement(RuleBasedStateMachine):
     def create(self, slot: int, storage: StorageType, settings: dict[str, Any], again: bool) -> None:
         config = self.config(slot, storage, settings)
         if again and slot in self.types:
-            config = self.run(self.pair.sim.stream_info(self.name(slot))).config
+            config = self.run(self.pair.sim.stream_info(self.stream(slot))).config
         info = self.ask("create_stream", lambda s: s.create_stream(config), config)
         if info is not None:
             self.types[slot] = info.config.storage
@@ -134,7 +136,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(slot=draw.slots, sure=st.sampled_from([False] * 4 + [True]))
     def delete(self, slot: int, sure: bool) -> None:
-        name = self.name(slot)
+        name = self.stream(slot)
         if sure or slot not in self.types:
             self.ask("delete_stream", lambda s: s.delete_stream(name), name)
             if self.types.pop(slot, None) is StorageType.FILE:
@@ -181,17 +183,17 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(slot=draw.slots, sequence=draw.sequences)
     def get_message(self, slot: int, sequence: int) -> None:
-        name = self.name(slot)
+        name = self.stream(slot)
         self.ask("get_message", lambda s: s.get_message(name, sequence), name, sequence)
 
     @rule(slot=draw.slots, rest=draw.filters)
     def get_last_message(self, slot: int, rest: str) -> None:
-        name, subject = self.name(slot), self.filter(slot, rest)
+        name, subject = self.stream(slot), self.filter(slot, rest)
         self.ask("get_last_message", lambda s: s.get_last_message(name, subject), name, subject)
 
     @rule(slot=draw.slots, sequence=draw.sequences)
     def delete_message(self, slot: int, sequence: int) -> None:
-        name = self.name(slot)
+        name = self.stream(slot)
         self.ask("delete_message", lambda s: s.delete_message(name, sequence), name, sequence)
 
     @rule(
@@ -201,7 +203,7 @@ class Agreement(RuleBasedStateMachine):
         keep=st.none() | st.integers(1, 3),
     )
     def purge(self, slot: int, rest: str | None, before: int | None, keep: int | None) -> None:
-        name, subject = self.name(slot), None if rest is None else self.filter(slot, rest)
+        name, subject = self.stream(slot), None if rest is None else self.filter(slot, rest)
         if before is not None and self.stale_after_purge(slot, before):
             return
         self.ask(
@@ -217,15 +219,15 @@ class Agreement(RuleBasedStateMachine):
         """Whether the bookkeeping of a file stream would go wrong: see the list in `alphabets`."""
         if self.types.get(slot) is not StorageType.FILE:
             return False
-        state = self.run(self.pair.sim.stream_info(self.name(slot))).state
+        state = self.run(self.pair.sim.stream_info(self.stream(slot))).state
         if before > state.last_sequence:
             return False
-        _, stored = self.run(snapshot(self.pair.sim, self.name(slot)))
+        _, stored = self.run(snapshot(self.pair.sim, self.stream(slot)))
         return not stored or stored[-1].sequence < before
 
     @rule(slot=draw.slots, rests=draw.replay_filters, deliver=draw.policies, sequence=draw.sequences)
     def replay(self, slot: int, rests: tuple[str, ...], deliver: Any, sequence: int) -> None:
-        name, subjects = self.name(slot), tuple(self.filter(slot, rest) for rest in rests)
+        name, subjects = self.stream(slot), tuple(self.filter(slot, rest) for rest in rests)
 
         async def ask(storage: Storage) -> Any:
             policy = deliver
@@ -239,9 +241,8 @@ class Agreement(RuleBasedStateMachine):
 
     @invariant()
     def states_agree(self) -> None:
-        self.tally.steps += 1
         for slot in _SLOTS:
-            self.run(self.pair.compare_state(self.name(slot)))
+            self.run(self.pair.compare_state(self.stream(slot)))
         if self.steps % _STEPS_BETWEEN_FULL_COMPARISONS == 0:
-            for name in map(self.name, self.types):
+            for name in map(self.stream, self.types):
                 self.ask("everything", lambda s, name=name: snapshot(s, name), name)

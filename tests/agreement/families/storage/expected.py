@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.agreement.tally import Row
+
 _MISSING: Final = "10059 stream not found"
 _NO_MESSAGE: Final = "10037 no message found"
 _SEALED: Final = "10109 invalid operation on sealed stream"
@@ -75,4 +77,4 @@ _ANSWERS: Final = {
     "everything": ("ok",),
 }
 
-ROWS: Final = frozenset((rule, answer) for rule, answers in _ANSWERS.items() for answer in answers)
+ROWS: Final[frozenset[Row]] = frozenset((rule, answer) for rule, answers in _ANSWERS.items() for answer in answers)

@@ -1,0 +1,176 @@
+"""What all families of rules stand on.
+
+How to write a family, about 100 lines of strategies and rules, in a module of `families`:
+
+- Subclass `Family` with a ``name``; every module of the package is found by itself. Strategies come first, over
+  alphabets so small that subjects, IDs and sequences collide. A rule turns what was drawn into requests.
+- Speak through the helpers: `request` for ``$JS.API`` (the answer of the simulator comes back decoded, for rules that
+  go on from it), `publish` for messages with an ack, `pull` and ``pair.listen`` for what comes in numbers. All of it
+  is compared; nothing else is to be done in a rule. ``self.pair.received[inbox]`` holds what was delivered.
+- Make streams with `create`, which hands out fresh names and both storage types: a name of a deleted file stream is
+  never used again, since nats-server may bring its messages back (``filestore.go``).
+- A step costs about a millisecond in hypothesis, a request a tenth of that: let one rule send several messages.
+- `expected` lists the rows (rule, outcome) a long run must reach, with the outcome as `comparable.outcome` names it;
+  `lacking` those that a version does not have. Find them with ``python -m tests.agreement --families <name>``.
+- What a real server does by chance is not drawn, and the module's docstring says so. Time passes with
+  ``self.pair.let_pass(ns)`` only; set ``lateness_ns`` to how late the server's timers may be.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+
+from lattice_store.limits import SECOND_NS
+from tests.agreement.ground import Ground
+from tests.agreement.pair import Pair, Sending
+from tests.agreement.states import compare_messages, compare_states, make_keeper
+from tests.agreement.tally import Row
+
+HeaderPairs = Iterable[tuple[str, str]]
+
+
+class Machine(RuleBasedStateMachine):
+    """What the runs know of a family."""
+
+    name: ClassVar[str] = ""
+    expected: ClassVar[frozenset[Row]] = frozenset()
+    lacking: ClassVar[Mapping[str, frozenset[Row]]] = {}
+    """Rows that a profile, by its name such as ``2.10``, cannot reach."""
+    weight: ClassVar[float] = 1.0
+    """This family's share of a version's operations, relative to the others: less where time has to pass."""
+
+    ground: ClassVar[Ground]
+
+    @classmethod
+    def on(cls, ground: Ground) -> type[Self]:
+        """Return this family as it runs on *ground*."""
+        return type(cls.__name__, (cls,), {"ground": ground})
+
+    @classmethod
+    def rows(cls, profile: str) -> frozenset[Row]:
+        """Return the rows that a long run against that version must reach."""
+        return cls.expected - cls.lacking.get(profile, frozenset())
+
+
+class Family(Machine):
+    """One example: a pair of servers without streams, and the rules of a subclass."""
+
+    lateness_ns: ClassVar[int] = SECOND_NS // 50
+    states_every: ClassVar[int] = 6
+    """Steps between two comparisons of the whole state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pair: Pair = self.ground.pair(self.lateness_ns)
+        self.streams: dict[int, str] = {}
+        self.storages: dict[int, str] = {}
+        self._names = 0
+        self._steps = 0
+        make_keeper(self.pair)
+
+    @property
+    def profile(self) -> str:
+        """The version spoken to, such as ``2.10``: for rules that a version cannot take."""
+        return self.ground.profile
+
+    @property
+    def space(self) -> str:
+        """The first token of all names and subjects of this example."""
+        return self.pair.space
+
+    # -- verbs ------------------------------------------------------------------------------------
+
+    def request(self, api: str, body: object = None, *, rule: str = "", headers: HeaderPairs = ()) -> Any:
+        """Send an API request, such as ``STREAM.INFO.<name>``; return the decoded answer.
+
+        Args:
+            body: JSON to be, or bytes as they are.
+            rule: its name in the table of outcomes; by default the words of *api* in capitals.
+        """
+        return self.pair.request(rule or _verb(api), f"$JS.API.{api}", _body(body), block(headers))
+
+    def requests(self, asked: Iterable[tuple[str, object]], *, rule: str = "") -> None:
+        """Send several API requests at once."""
+        self.pair.exchange(
+            [Sending(rule or _verb(api), f"$JS.API.{api}", _body(body), b"", self.pair.inbox()) for api, body in asked]
+        )
+
+    def publish(self, subject: str, payload: bytes = b"", headers: HeaderPairs = (), *, rule: str = "publish") -> Any:
+        """Publish with an ack, which is returned decoded."""
+        return self.pair.request(rule, subject, payload, block(headers))
+
+    def publish_many(self, messages: Iterable[tuple[str, bytes, HeaderPairs]], *, rule: str = "publish") -> None:
+        """Publish several messages at once, all to one stream or with no stream to tell their order."""
+        self.pair.exchange(
+            [
+                Sending(rule, subject, payload, block(headers), self.pair.inbox())
+                for subject, payload, headers in messages
+            ]
+        )
+
+    # -- streams ----------------------------------------------------------------------------------
+
+    def create(self, slot: int, storage: str, rule: str = "", **config: object) -> Any:
+        """Create a stream with a fresh name in *slot*; its subjects are below ``<space>.<slot>`` if none are given."""
+        self._names += 1
+        name = f"{self.space}_{slot}_{self._names}"
+        subjects = {} if {"subjects", "mirror"} & set(config) else {"subjects": [f"{self.space}.{slot}.>"]}
+        answer = self.request(
+            f"STREAM.CREATE.{name}", {"name": name, "storage": storage, **subjects, **config}, rule=rule
+        )
+        if answer is not None and "error" not in answer:
+            self.streams[slot], self.storages[slot] = name, storage
+        return answer
+
+    def stream(self, slot: int) -> str:
+        """Return the name of the stream in *slot*, or one that does not exist."""
+        return self.streams.get(slot, f"{self.space}_none")
+
+    # -- comparing states ---------------------------------------------------------------------------
+
+    @invariant()
+    def states_agree(self) -> None:
+        self._steps += 1
+        if self._steps % self.states_every == 0:
+            compare_states(self.pair)
+
+    def teardown(self) -> None:
+        """Compare the last state too, unless this example is already decided by an error on its way."""
+        try:
+            if sys.exc_info()[0] is None:
+                self.pair.settle()
+                compare_states(self.pair)
+                compare_messages(self.pair)
+        finally:
+            self.ground.clean(self.pair)
+
+
+def block(headers: HeaderPairs) -> bytes:
+    """Return a header block; names may repeat and values be empty."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"NATS/1.0\r\n{lines}\r\n".encode() if lines else b""
+
+
+def _body(body: object) -> bytes:
+    match body:
+        case None:
+            return b""
+        case bytes():
+            return body
+        case _:
+            return json.dumps(body).encode()
+
+
+def _verb(api: str) -> str:
+    """Return the words that say what is asked, without names."""
+    words: list[str] = []
+    for token in api.split("."):
+        if not token.isupper():
+            break
+        words.append(token)
+    return ".".join(words)

@@ -1,0 +1,63 @@
+"""Runs one family: a bounded number of examples for `make test`, or until enough operations were compared."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Final
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.agreement import families
+from tests.agreement.family import Machine
+from tests.agreement.ground import Ground
+
+_COMMON: Final = settings(
+    deadline=None,
+    database=None,
+    # a real server answers each step, and what is drawn for a pipeline of messages is large
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+BOUNDED: Final = settings(
+    _COMMON,
+    max_examples=40,
+    stateful_step_count=30,
+    phases=[Phase.explicit, Phase.generate],  # shrinking against a server takes minutes: the long run's
+)
+_ROUND: Final = settings(
+    _COMMON, max_examples=100, stateful_step_count=50, phases=[Phase.explicit, Phase.generate, Phase.shrink]
+)
+
+
+def all_families() -> dict[str, type[Machine]]:
+    """Return every family of the package by its name."""
+    for module in pkgutil.walk_packages(families.__path__, f"{families.__name__}."):
+        importlib.import_module(module.name)
+    found: dict[str, type[Machine]] = {}
+    below = [Machine]
+    while below:
+        for family in below.pop().__subclasses__():
+            below.append(family)
+            if family.name and "ground" not in vars(family):
+                found[family.name] = family
+    return dict(sorted(found.items()))
+
+
+def run_bounded(family: type[Machine], ground: Ground, bounds: settings = BOUNDED) -> None:
+    """Run a bounded number of examples.
+
+    Raises:
+        DifferenceError: the two sides disagree.
+    """
+    run_state_machine_as_test(family.on(ground), settings=bounds)
+
+
+def run_long(family: type[Machine], ground: Ground, operations: int) -> None:
+    """Run rounds of examples until that many operations were compared; a difference is shrunk first.
+
+    Raises:
+        DifferenceError: the two sides disagree.
+    """
+    while ground.tally.operations < operations:
+        run_state_machine_as_test(family.on(ground), settings=_ROUND)

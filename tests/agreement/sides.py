@@ -1,0 +1,96 @@
+"""The two sides of an agreement, told apart by nothing but what they answer; here the one that runs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Protocol
+
+from lattice_store.nats import LocalServer
+from tests.agreement.client import Arrival, Client
+
+_QUIET_S: Final = 0.02
+_PONG_S: Final = 10.0
+
+
+class Side(Protocol):
+    """What a client can do with a server, and no more."""
+
+    name: ClassVar[str]
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When something comes due by itself, where that is known."""
+        ...
+
+    def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
+        """Publish; what goes to the server, it may be kept until the next `receive`."""
+        ...
+
+    def subscribe(self, subject: str, group: str = "") -> None: ...
+
+    def unsubscribe(self, subject: str, group: str = "") -> None: ...
+
+    def receive(self, wait_s: float) -> list[Arrival]:
+        """Return what has come, in order; if nothing has, wait for it at most *wait_s*."""
+        ...
+
+    def settle(self) -> list[Arrival]:
+        """Return what has come once all that was sent is known to have been read."""
+        ...
+
+    def restart(self) -> None:
+        """Stop the server in good order and start it again, with the same subscriptions."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind for the next example."""
+        ...
+
+
+class Running:
+    """A real nats-server behind one connection, which serves example after example."""
+
+    name: ClassVar = "the server"
+    deadline_ns: ClassVar[None] = None
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+        self._client = Client(server.url)
+        self._sids: dict[tuple[str, str], str] = {}
+
+    def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
+        self._client.publish(subject, payload, headers, reply)
+
+    def subscribe(self, subject: str, group: str = "") -> None:
+        self._sids[subject, group] = self._client.subscribe(subject, group)
+
+    def unsubscribe(self, subject: str, group: str = "") -> None:
+        self._client.unsubscribe(self._sids.pop((subject, group)))
+
+    def receive(self, wait_s: float) -> list[Arrival]:
+        return self._client.read(wait_s)
+
+    def settle(self) -> list[Arrival]:
+        """Also wait for a short silence: a server goes on working after it has read."""
+        arrived = []
+        self._client.flush_and_wait(_PONG_S)
+        while more := self._client.read(_QUIET_S):
+            arrived += more
+        return arrived
+
+    def restart(self) -> None:
+        self._client.flush_and_wait(_PONG_S)
+        self._client.close()
+        self._server.restart()
+        self._client = Client(self._server.url)
+        self._sids = {key: self._client.subscribe(*key) for key in self._sids}
+
+    def close(self) -> None:
+        """End the subscriptions; the connection stays for the next example."""
+        for sid in self._sids.values():
+            self._client.unsubscribe(sid)
+        self._sids.clear()
+        self._client.flush_and_wait(_PONG_S)
+        self._client.read(0)
+
+    def disconnect(self) -> None:
+        self._client.close()
