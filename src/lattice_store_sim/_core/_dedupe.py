@@ -37,6 +37,11 @@ class Dedupe:
         while order and order[0][0] + self.window_ns <= now_ns:
             del self._sequences[order.popleft()[1]]
 
+    def copy(self) -> Dedupe:
+        copied = Dedupe(self.window_ns)
+        copied._sequences, copied._order = self._sequences.copy(), self._order.copy()
+        return copied
+
     @property
     def deadline_ns(self) -> int | None:
         """When the next ID is forgotten."""

@@ -7,6 +7,7 @@ a message has 0 and 0, an emptied one ``last + 1`` and ``last``, and a purge can
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Protocol
 
 from lattice_store.model import Message, StreamState
@@ -59,6 +60,12 @@ class Log:
         block = message.headers.block
         size = len(message.subject) + len(message.payload) + self._overhead
         return size + len(block) + self._header_overhead if block else size
+
+    def copy(self) -> Log:
+        """Return a log of its own with the same messages; nobody observes it yet."""
+        copied = copy(self)
+        copied.messages, copied.subjects, copied.observers = self.messages.copy(), self.subjects.copy(), []
+        return copied
 
     # -- growing --------------------------------------------------------------------------------
 

@@ -48,6 +48,13 @@ class Stream:
         self._admission = _publish.Admission(config)
         self._due_ns = 0
 
+    def copy(self, context: Context) -> Stream:
+        """Return the same stream for another server; replays stay with this one."""
+        copied = Stream(self.config, self.created_ns, context)
+        copied.log, copied.dedupe = self.log.copy(), self.dedupe.copy()
+        copied.last_message_id = self.last_message_id
+        return copied
+
     # -- time -----------------------------------------------------------------------------------
 
     @property

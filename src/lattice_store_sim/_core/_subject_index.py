@@ -43,6 +43,11 @@ class _Sequences:
             self.items = list(self)
             self.head = 0
 
+    def copy(self) -> _Sequences:
+        copied = _Sequences.__new__(_Sequences)
+        copied.items, copied.head, copied.count = self.items.copy(), self.head, self.count
+        return copied
+
     def __iter__(self) -> Iterator[int]:
         items = self.items
         return (items[at] for at in range(self.head, len(items)) if items[at] > 0)
@@ -61,6 +66,13 @@ class SubjectIndex:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
+
+    def copy(self) -> SubjectIndex:
+        copied = SubjectIndex()
+        copied._entries = {
+            subject: entry if isinstance(entry, int) else entry.copy() for subject, entry in self._entries.items()
+        }
+        return copied
 
     def add(self, subject: str, sequence: int) -> None:
         """Note a message; *sequence* is above all earlier ones."""
