@@ -35,6 +35,14 @@ class SimCore:
         self._last_created_ns = 0
         self._routes: dict[str, Stream] = {}
 
+    def copy(self) -> SimCore:
+        """Return the same server once more: what happens to one does not reach the other. Replays stay with this one."""
+        copied = SimCore(self.context.profile)
+        copied.context = self.context.copy()
+        copied.streams = {name: stream.copy(copied.context) for name, stream in self.streams.items()}
+        copied.now_ns, copied._last_created_ns = self.now_ns, self._last_created_ns
+        return copied
+
     # -- time -----------------------------------------------------------------------------------
 
     def _tick(self, now_ns: int) -> None:
