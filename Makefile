@@ -32,8 +32,8 @@ pyright: $(VENV)/.tests  ## The second type checker (brings its own node).
 	@$(PIP) install 'pyright[nodejs]>=1.1.390'
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-agreement: $(VENV)/.tests  ## The long agreement run, simulator against real server: 500 examples of 40 steps and more.
-	@$(BIN)/python -m pytest -q -s tests/agreement --hypothesis-profile=agreement
+agreement: $(VENV)/.tests  ## Simulator against every server version in use, 100,000 operations each; half an hour.
+	@$(BIN)/python -m tests.agreement --report docs/reference/agreement.md
 
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report

@@ -16,7 +16,7 @@ from tests.agreement.ground import Ground
 _COMMON: Final = settings(
     deadline=None,
     database=None,
-    # a real server answers each step, and what is drawn for a pipeline of messages is large
+    # a real server answers each step, and a pipeline of messages is many choices
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 BOUNDED: Final = settings(
@@ -25,9 +25,8 @@ BOUNDED: Final = settings(
     stateful_step_count=30,
     phases=[Phase.explicit, Phase.generate],  # shrinking against a server takes minutes: the long run's
 )
-_ROUND: Final = settings(
-    _COMMON, max_examples=100, stateful_step_count=50, phases=[Phase.explicit, Phase.generate, Phase.shrink]
-)
+_LONG: Final = settings(_COMMON, stateful_step_count=50, phases=[Phase.generate, Phase.shrink])
+_FIRST_ROUND, _LARGEST_ROUND = 20, 500
 
 
 def all_families() -> dict[str, type[Machine]]:
@@ -59,5 +58,8 @@ def run_long(family: type[Machine], ground: Ground, operations: int) -> None:
     Raises:
         DifferenceError: the two sides disagree.
     """
-    while ground.tally.operations < operations:
-        run_state_machine_as_test(family.on(ground), settings=_ROUND)
+    tally, examples = ground.tally, _FIRST_ROUND
+    while tally.operations < operations:
+        run_state_machine_as_test(family.on(ground), settings=settings(_LONG, max_examples=examples))
+        left = operations - tally.operations
+        examples = min(_LARGEST_ROUND, 1 + left * tally.examples // max(1, tally.operations))

@@ -32,10 +32,4 @@ class Tally:
         return 1 - len(self.missed(expected)) / len(expected) if expected else 1.0
 
     def summary(self) -> str:
-        counts = f"{self.examples} examples, {self.operations} operations, {self.states} states compared"
-        return f"{counts}, {min(1, len(self.differences))} differences"
-
-    def table(self) -> str:
-        return "\n".join(
-            f"  {rule:24} {outcome:60} {count:7}" for (rule, outcome), count in sorted(self.reached.items())
-        )
+        return f"{self.examples} examples, {self.operations} operations, {self.states} states compared"

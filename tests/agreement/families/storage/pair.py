@@ -75,10 +75,15 @@ class Pair:
 
     def _compare(self, what: str, simulated: object, expected: object) -> None:
         if simulated != expected:
-            story = "\n    ".join(self.trace)
-            text = (
-                f"{what}:\n  the simulator says {simulated!r}\n  the server says    {expected!r}\n  after\n    {story}"
-            )
+            text = "\n".join(
+                [
+                    f"{what}:",
+                    f"  the simulator says {simulated!r}",
+                    f"  the server says    {expected!r}",
+                    "  after",
+                    *(f"    {line}" for line in self.trace),
+                ]
+            ).replace(self.space, "x")
             self.tally.differences.append(text)
             raise DifferenceError(text)
 
