@@ -1,56 +1,74 @@
 """Which sequences each subject holds.
 
-Most subjects of a lattice hold one message: such an entry is the bare sequence. From the second message on
-it is a `_Sequences`.
+Most subjects of a lattice hold one message: such an entry is the bare sequence. A few are a list, many a `_Sequences`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice
+from typing import Literal
 
 from lattice_store_sim._core._filters import Wants
 
+_SHORT = 32
+"""Up to so many sequences a plain list is as good: removing from its middle costs next to nothing."""
 _SLACK = 16
 
 
 class _Sequences:
-    """Ascending sequences; both ends are present, one removed in between is negated until an end reaches it."""
+    """Many ascending sequences; both ends are present, one removed in between is negated until an end reaches it."""
 
-    __slots__ = ("count", "head", "items")
+    __slots__ = ("_count", "_head", "_items")
 
-    def __init__(self, first: int, second: int) -> None:
-        self.items = [first, second]
-        self.head = 0
-        self.count = 2
+    def __init__(self, items: list[int]) -> None:
+        self._items = items
+        self._head = 0
+        self._count = len(items)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, end: Literal[0, -1]) -> int:
+        return self._items[end or self._head]
+
+    def __iter__(self) -> Iterator[int]:
+        return (each for each in islice(self._items, self._head, None) if each > 0)
+
+    def append(self, sequence: int) -> None:
+        self._items.append(sequence)
+        self._count += 1
 
     def remove(self, sequence: int) -> None:
         """Remove one of at least two."""
-        items, head = self.items, self.head
-        self.count -= 1
+        items, head = self._items, self._head
+        self._count -= 1
         if sequence == items[head]:
             head += 1
             while items[head] < 0:
                 head += 1
-            self.head = head
+            self._head = head
         elif sequence == items[-1]:
             items.pop()
             while items[-1] < 0:
                 items.pop()
         else:
             items[bisect_left(items, sequence, lo=head, key=abs)] = -sequence
-        if len(items) > 2 * self.count + _SLACK:
-            self.items = list(self)
-            self.head = 0
+        if len(items) > 2 * self._count + _SLACK:
+            self._items = list(self)
+            self._head = 0
+
+    def next(self, sequence: int) -> int:
+        """Return the first at or after *sequence*, 0 if there is none."""
+        items = self.items
+        at = bisect_left(items, sequence, lo=self.head, key=abs)
+        while at < len(items) and items[at] < 0:
+            at += 1
+        return items[at] if at < len(items) else 0
 
     def copy(self) -> _Sequences:
-        copied = _Sequences.__new__(_Sequences)
-        copied.items, copied.head, copied.count = self.items.copy(), self.head, self.count
-        return copied
-
-    def __iter__(self) -> Iterator[int]:
-        items = self.items
-        return (items[at] for at in range(self.head, len(items)) if items[at] > 0)
+        return _Sequences(list(self))
 
 
 class SubjectIndex:
@@ -59,7 +77,7 @@ class SubjectIndex:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: dict[str, int | _Sequences] = {}
+        self._entries: dict[str, int | list[int] | _Sequences] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -80,15 +98,16 @@ class SubjectIndex:
         if entry is None:
             self._entries[subject] = sequence
         elif isinstance(entry, int):
-            self._entries[subject] = _Sequences(entry, sequence)
+            self._entries[subject] = [entry, sequence]
         else:
-            entry.items.append(sequence)
-            entry.count += 1
+            entry.append(sequence)
+            if len(entry) > _SHORT and isinstance(entry, list):
+                self._entries[subject] = _Sequences(entry)
 
     def remove(self, subject: str, sequence: int) -> None:
         """Forget a message that was added."""
         entry = self._entries[subject]
-        if isinstance(entry, int) or entry.count == 1:
+        if isinstance(entry, int) or len(entry) == 1:
             del self._entries[subject]
         else:
             entry.remove(sequence)
@@ -97,17 +116,24 @@ class SubjectIndex:
         entry = self._entries.get(subject)
         if entry is None:
             return 0
-        return 1 if isinstance(entry, int) else entry.count
+        return 1 if isinstance(entry, int) else len(entry)
 
     def first(self, subject: str) -> int:
         """Return the oldest sequence of a subject that holds messages."""
         entry = self._entries[subject]
-        return entry if isinstance(entry, int) else entry.items[entry.head]
+        return entry if isinstance(entry, int) else entry[0]
 
     def last(self, subject: str) -> int:
         """Return the newest sequence on *subject*, 0 if there is none."""
         entry = self._entries.get(subject, 0)
-        return entry if isinstance(entry, int) else entry.items[-1]
+        return entry if isinstance(entry, int) else entry[-1]
+
+    def next(self, subject: str, sequence: int) -> int:
+        """Return the first at or after *sequence* on *subject*, 0 if there is none."""
+        entry = self._entries.get(subject, 0)
+        if isinstance(entry, int):
+            return entry if entry >= sequence else 0
+        return entry.next(sequence)
 
     def sequences(self, wants: Wants) -> list[int]:
         """Return all sequences on wanted subjects, ascending."""
