@@ -1,0 +1,34 @@
+"""Durations as the server writes them in its texts (Go's ``time.Duration.String``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lattice_store.limits import SECOND_NS
+
+_SMALL_UNITS: Final = ((1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+
+
+def duration_text(duration_ns: int) -> str:
+    """Return ``1h30m0s``, ``1.5s``, ``20ms``, …"""
+    if duration_ns < 0:
+        return f"-{duration_text(-duration_ns)}"
+    if duration_ns == 0:
+        return "0s"
+    for unit_ns, unit in _SMALL_UNITS:
+        if unit_ns <= duration_ns < SECOND_NS:
+            return f"{_decimal(duration_ns, unit_ns)}{unit}"
+    minutes_s = duration_ns // SECOND_NS // _MINUTE_S * _MINUTE_S
+    seconds = f"{_decimal(duration_ns - minutes_s * SECOND_NS, SECOND_NS)}s"
+    if minutes_s >= _HOUR_S:
+        return f"{minutes_s // _HOUR_S}h{minutes_s % _HOUR_S // _MINUTE_S}m{seconds}"
+    return f"{minutes_s // _MINUTE_S}m{seconds}" if minutes_s else seconds
+
+
+def _decimal(amount: int, unit: int) -> str:
+    """Return *amount* / *unit*, a power of ten, exactly and without trailing zeros."""
+    whole, rest = divmod(amount, unit)
+    decimals = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else ""
+    return f"{whole}.{decimals}" if decimals else str(whole)
