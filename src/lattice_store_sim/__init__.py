@@ -2,7 +2,8 @@
 
 Layers, each importing only what stands below it:
 
-    _storage    SimServer, SimStorage: the asyncio shell that reads the clock, waits and hands out
+    _storage    SimStorage: the asyncio shell that reads the clock, waits and hands out
+    _server     SimServer: a core and a clock, with its snapshots and forks
     _replay     what a reader of a replay sees
     _clock      VirtualClock
     _core       the pure state machine: no I/O, no clock, no dice; time is an argument
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lattice_store_sim._clock import VirtualClock
-    from lattice_store_sim._storage import SimServer, SimStorage
+    from lattice_store_sim._server import SimServer, Snapshot
+    from lattice_store_sim._storage import SimStorage
 
-__all__ = ["SimServer", "SimStorage", "VirtualClock"]
+__all__ = ["SimServer", "SimStorage", "Snapshot", "VirtualClock"]
 
-_HOME = {"SimServer": "_storage", "SimStorage": "_storage", "VirtualClock": "_clock"}
+_HOME = {"SimServer": "_server", "SimStorage": "_storage", "Snapshot": "_server", "VirtualClock": "_clock"}
 
 
 def __getattr__(name: str) -> object:

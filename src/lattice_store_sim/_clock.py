@@ -20,7 +20,8 @@ class VirtualClock:
     """
 
     def __init__(self, now_ns: int = _START_NS) -> None:
-        self._start_ns = self._now_ns = now_ns
+        self._now_ns = now_ns
+        self._elapsed_ns = 0
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._slept = 0
 
@@ -28,14 +29,14 @@ class VirtualClock:
         return self._now_ns
 
     def monotonic_ns(self) -> int:
-        return self._now_ns - self._start_ns
+        return self._elapsed_ns
 
     async def sleep(self, duration_ns: int) -> None:
         if duration_ns <= 0:
             await asyncio.sleep(0)
             return
         self._slept += 1  # sleepers with the same deadline wake in the order in which they fell asleep
-        sleeper = (self._now_ns + duration_ns, self._slept, asyncio.get_running_loop().create_future())
+        sleeper = (self._elapsed_ns + duration_ns, self._slept, asyncio.get_running_loop().create_future())
         insort(self._sleepers, sleeper)
         try:
             await sleeper[2]
@@ -58,7 +59,12 @@ class VirtualClock:
         if duration_ns < 0:
             raise InvalidArgumentError(f"a clock cannot be advanced by {duration_ns} ns: time does not go back")
         self._now_ns += duration_ns
-        while self._sleepers and self._sleepers[0][0] <= self._now_ns:
+        self._elapsed_ns += duration_ns
+        while self._sleepers and self._sleepers[0][0] <= self._elapsed_ns:
             _, _, woken = self._sleepers.pop(0)
             if not woken.done():
                 woken.set_result(None)
+
+    def _set(self, now_ns: int) -> None:
+        """Set the time of day, as restoring a snapshot does; who sleeps sleeps on for as long as it had left."""
+        self._now_ns = now_ns

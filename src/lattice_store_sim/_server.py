@@ -1,0 +1,108 @@
+"""The simulated server: a core and a clock, shared by any number of storages. Its state can be kept and branched."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, cast, overload
+
+from lattice_store.clock import Clock, SystemClock
+from lattice_store.errors import ResetReason
+from lattice_store_sim._clock import VirtualClock
+from lattice_store_sim._core._profile import NEWEST, ServerProfile, profile_of
+from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._replay import SimReplay
+
+ClockT = TypeVar("ClockT", bound=Clock)
+
+Profile = ServerProfile | str
+"""Which nats-server to be: a profile, or a version such as ``2.12``."""
+
+
+class Snapshot:
+    """The state of a `SimServer` at one moment: streams, messages, consumers and the time. It never changes."""
+
+    __slots__ = ("_core", "_now_ns")
+
+    def __init__(self, core: SimCore, now_ns: int) -> None:
+        self._core = core
+        self._now_ns = now_ns
+
+    def __repr__(self) -> str:
+        return f"Snapshot({', '.join(sorted(self._core.streams))})"
+
+
+class SimServer(Generic[ClockT]):
+    """A simulated server, in this process and without a socket. Several `SimStorage` may share it.
+
+    Args:
+        clock: what time it is; a `VirtualClock` makes ages and windows come due when a test says so.
+        profile: which version of nats-server to be, such as ``2.12``; the newest by default.
+        max_replicas: how many replicas a stream may ask for. A lone server, the default, refuses more than 1.
+    """
+
+    @overload
+    def __init__(self: SimServer[SystemClock], *, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
+    @overload
+    def __init__(self, *, clock: ClockT, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
+    def __init__(self, *, clock: Clock | None = None, profile: Profile = NEWEST, max_replicas: int = 1) -> None:
+        self.clock = cast("ClockT", SystemClock() if clock is None else clock)
+        profile = profile if isinstance(profile, ServerProfile) else profile_of(profile)
+        self._core = SimCore(profile, max_replicas=max_replicas)
+        self._replays: dict[str, list[SimReplay]] = {}
+
+    def __repr__(self) -> str:
+        return f"SimServer({', '.join(self._core.list_streams())})"
+
+    def restart(self) -> None:
+        """Stop and start: memory streams are gone, file streams stay, their message IDs are those still stored.
+
+        Replays of a stream that is gone are interrupted; those of a file stream go on.
+        """
+        self._core.restart(now_ns=self.clock.now_ns())
+        self._tell_all_replays()
+
+    # -- time travel ----------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Keep the present state, cheaply: messages are shared, not copied."""
+        return Snapshot(self._core.copy(), self.clock.now_ns())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a state that was kept, of this server or another; a snapshot may be restored many times.
+
+        A `VirtualClock` goes back too; another clock goes on, and what is past due by then comes due.
+        All open replays are interrupted: their streams went back, are gone, or are others.
+        """
+        self._core = snapshot._core.copy()
+        if isinstance(self.clock, VirtualClock):
+            self.clock._set(snapshot._now_ns)
+        for replays in self._replays.values():
+            for replay in replays:
+                replay.interrupt(ResetReason.STREAM_WENT_BACK)
+        self._tell_all_replays()
+
+    def fork(self) -> SimServer[ClockT]:
+        """Return a second server in this one's state; from then on neither sees what happens to the other.
+
+        A `VirtualClock` is forked with it, another clock is shared. Open replays stay with this server.
+        """
+        clock = VirtualClock(self.clock.now_ns()) if isinstance(self.clock, VirtualClock) else self.clock
+        forked = SimServer(clock=cast("ClockT", clock))
+        forked._core = self._core.copy()
+        return forked
+
+    # -- replays --------------------------------------------------------------------------------
+
+    def _tell_replays(self, stream: str | None) -> None:
+        """Hand out what a stream has for its replays, or why they end."""
+        held = self._core.streams.get(stream or "")
+        for replay in self._replays.get(stream or "", ()):
+            if held is None:
+                replay.interrupt(ResetReason.STREAM_DELETED)
+            elif held.created_ns != replay.stream.created_ns:
+                replay.interrupt(ResetReason.STREAM_RECREATED)
+            elif replay.interrupted is None:
+                replay.fill()
+
+    def _tell_all_replays(self) -> None:
+        for stream in self._replays:
+            self._tell_replays(stream)
