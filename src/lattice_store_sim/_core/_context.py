@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from lattice_store_sim._core._interest import Interest
-from lattice_store_sim._core._outbox import Outgoing
+from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
 
 
@@ -20,6 +20,11 @@ class Context:
 
     def send(self, outgoing: Outgoing) -> None:
         self.outbox.append(outgoing)
+
+    def send_no_responders(self, reply: str, subject: str) -> None:
+        """Tell who sent to *subject* that nobody listens to it."""
+        shown = [("Nats-Subject", subject)] if self.profile.no_responders_subject else []
+        self.send(status(reply, 503, "", *shown))
 
     def copy(self) -> Context:
         return Context(self.profile, self.max_replicas, self.interest.copy(), self.outbox.copy())

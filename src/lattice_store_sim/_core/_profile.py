@@ -33,6 +33,9 @@ class ServerProfile:
     unknown_fields_refused: bool = True
     """Whether an unknown field of a JSON request is refused (10025); ignored up to 2.11."""
 
+    no_responders_subject: bool = True
+    """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
+
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
     """Up to 2.11 a duplicate is found before the expected sequences are looked at."""
@@ -75,6 +78,7 @@ _2_11: Final = attrs.evolve(
     version="2.11.11",
     api_level=1,
     unknown_fields_refused=False,
+    no_responders_subject=False,
     duplicate_first=True,
     expected_subject_filter_alone_refused=False,
     counters=False,

@@ -9,7 +9,7 @@ import msgspec
 from lattice_store.errors import ApiError, NoRespondersError
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import PubAck
-from lattice_store_sim._core._outbox import Outgoing, status
+from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _cluster, _streams
 from lattice_store_sim._wire._routes import API, Request, Route
@@ -74,7 +74,7 @@ class JetStreamApi:
             ack = self.core.publish(subject, payload, block, now_ns=now_ns)
         except NoRespondersError:
             if reply and not self.core.context.interest.has(subject):
-                self.core.context.send(status(reply, 503))
+                self.core.context.send_no_responders(reply, subject)
             return
         except ApiError as error:
             stream = self.core.bound_stream(subject) or ""
