@@ -12,7 +12,7 @@ _HOUR_S: Final = 3600
 
 
 def duration_text(duration_ns: int) -> str:
-    """Return ``1h30m0s``, ``1.5s``, ``20ms``, …"""
+    """Return *duration_ns* as in ``1h30m0s``, ``1.5s`` and ``20ms``."""
     if duration_ns < 0:
         return f"-{duration_text(-duration_ns)}"
     if duration_ns == 0:

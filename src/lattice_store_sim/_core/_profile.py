@@ -32,6 +32,14 @@ class ServerProfile:
     """Whether a lone server purges an account (ACCOUNT.PURGE); up to 2.10."""
     unknown_fields_refused: bool = True
     """Whether an unknown field of a JSON request is refused (10025); ignored up to 2.11."""
+    later_fields: frozenset[str] = frozenset()
+    """Fields of requests and configurations that only later versions know."""
+    json_errors_explained: bool = True
+    """Whether the refusal of a request's JSON (10025) says what is wrong; from 2.11 on."""
+    json_documents_joined: bool = True
+    """Whether a request may hold no JSON document, or several, of which later ones complete earlier ones; from 2.11 on."""
+    other_bodies_ignored: bool = True
+    """Whether a body of options that is no JSON object is ignored; refused (10025) up to 2.10."""
 
     no_responders_subject: bool = True
     """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
@@ -60,6 +68,57 @@ class ServerProfile:
     purge_below_1_is_none: bool = True
     """Whether a purge below sequence 1 removes nothing; up to 2.12 some remove everything."""
 
+    # -- configuration of consumers ---------------------------------------------------------------
+    unknown_consumer_fields: frozenset[str] = frozenset()
+    """Settings of a consumer that came later: unknown fields to this version."""
+    unknown_consumer_policies: frozenset[str] = frozenset()
+    """Policies of a consumer that came later: not valid JSON to this version."""
+    consumer_actions: bool = True
+    """Whether a request can insist on creating or on updating; from 2.10 on."""
+    pedantic_consumers: bool = True
+    """Whether a request can ask for a refusal instead of corrections; from 2.11 on."""
+    consumer_pauses: bool = True
+    """Whether there is CONSUMER.PAUSE; from 2.11 on."""
+    consumer_resets: bool = True
+    """Whether there is CONSUMER.RESET; from 2.14 on."""
+    consumer_info_time: bool = True
+    """Whether a consumer's info says when it was gathered (``ts``); from 2.10 on."""
+    short_filter_in_subject: bool = True
+    """Whether a single token after the name in CONSUMER.CREATE counts as a filter; from 2.10 on."""
+    legacy_names_checked: bool = True
+    """Whether a name in the body of a CONSUMER.CREATE without name is as good as one in the subject; from 2.14 on."""
+    legacy_durables_named: bool = True
+    """Whether CONSUMER.DURABLE.CREATE sets the name too; from 2.12 on."""
+    consumer_names_first: bool = True
+    """Whether illegal names are refused before anything else (10052), from 2.12 on; at last before (10103)."""
+    low_consumer_numbers_raised: bool = True
+    """Whether negative numbers become "not set"; from 2.12 on."""
+    negative_waits_refused: bool = True
+    """Whether a negative ack wait or backoff is refused; from 2.12 on."""
+    backoff_needs_more_deliveries: bool = False
+    """Whether ``max_deliver`` must exceed the number of backoff steps, and be set; up to 2.9."""
+    filters_outside_accepted: bool = True
+    """Whether a filter may lie outside the stream's subjects, from 2.10 on; 10093 before."""
+    crossing_filters_accepted: bool = True
+    """Whether filters may overlap unless one lies within the other; from 2.12 on."""
+    priority_needs_policy: bool = True
+    """Whether priority groups without a priority policy are refused; from 2.12 on."""
+    workqueue_start_first: bool = True
+    """Whether a work queue asks for deliver policy all before it looks at the filters; from 2.14 on."""
+    workqueue_updates_checked: bool = True
+    """Whether a consumer's update must keep the filters of a work queue apart; from 2.10 on."""
+    changeable_in_consumers: frozenset[str] = frozenset()
+    """Settings that an update could change then; the storage up to 2.12."""
+    start_time_bars_updates: bool = False
+    """Whether a consumer with a start time can only be updated to what it is; up to 2.9."""
+    max_waiting_compared_first: bool = False
+    """Whether an update's ``max_waiting`` is compared before its deliver subject; up to 2.9."""
+    lifted_consumer_limits_ignored: bool = True
+    """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
+
+
+_SOURCING: Final = frozenset({"sourcing"})
+_PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
 
 _2_14: Final = ServerProfile(
     version="2.14.6", api_level=4, evacuation=False, size_first=False, source_header_refused=False
@@ -69,24 +128,54 @@ _2_12: Final = attrs.evolve(
     version="2.12.8",
     api_level=3,
     stream_templates=True,
+    later_fields=frozenset({"allow_batched"}),
     full_size_counted=False,
     rollup_passes_full_subject=False,
     purge_below_1_is_none=False,
+    consumer_resets=False,
+    unknown_consumer_fields=_SOURCING,
+    unknown_consumer_policies=frozenset({"flow_control"}),
+    legacy_names_checked=False,
+    workqueue_start_first=False,
+    changeable_in_consumers=frozenset({"mem_storage"}),
+    lifted_consumer_limits_ignored=False,
 )
 _2_11: Final = attrs.evolve(
     _2_12,
     version="2.11.11",
     api_level=1,
     unknown_fields_refused=False,
+    later_fields=_2_12.later_fields | {"allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode"},
     no_responders_subject=False,
     duplicate_first=True,
     expected_subject_filter_alone_refused=False,
     counters=False,
+    unknown_consumer_policies=frozenset({"flow_control", "prioritized"}),
+    legacy_durables_named=False,
+    consumer_names_first=False,
+    low_consumer_numbers_raised=False,
+    negative_waits_refused=False,
+    crossing_filters_accepted=False,
+    priority_needs_policy=False,
 )
 _2_10: Final = attrs.evolve(
-    _2_11, version="2.10.26", api_level=None, account_purge=True, expected_subject_filter=False, message_ttl=False
+    _2_11,
+    version="2.10.26",
+    api_level=None,
+    account_purge=True,
+    later_fields=_2_11.later_fields | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic"},
+    json_errors_explained=False,
+    json_documents_joined=False,
+    other_bodies_ignored=False,
+    expected_subject_filter=False,
+    message_ttl=False,
 )
-_2_9: Final = attrs.evolve(_2_10, version="2.9.10")
+_2_9: Final = attrs.evolve(
+    _2_10,
+    version="2.9.10",
+    later_fields=_2_10.later_fields
+    | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata"},
+)
 
 NEWEST: Final = ServerProfile(version="2.15.1")
 PROFILES: Final = MappingProxyType(
