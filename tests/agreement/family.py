@@ -12,6 +12,8 @@ How to write a family, about 100 lines of strategies and rules, in a module of `
 - A step costs about a millisecond in hypothesis, a request a tenth of that: let one rule send several messages.
 - `expected` lists the rows (rule, outcome) a long run must reach, with the outcome as `comparable.outcome` names it;
   `lacking` those that a version does not have. Find them with ``python -m tests.agreement --families <name>``.
+- Messages that come to one inbox are compared in their order. Publish one at a time, with `publish`, while something
+  is delivered: how much is pending at that moment would be chance.
 - What a real server does by chance is not drawn, and the module's docstring says so. Time passes with
   ``self.pair.let_pass(ns)`` only; set ``lateness_ns`` to how late the server's timers may be.
 """
@@ -26,6 +28,7 @@ from typing import Any, ClassVar, Self
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from lattice_store.limits import SECOND_NS
+from tests.agreement.client import Arrival
 from tests.agreement.ground import Ground
 from tests.agreement.pair import Pair, Sending
 from tests.agreement.states import compare_messages, compare_states, make_keeper
@@ -112,6 +115,22 @@ class Family(Machine):
                 for subject, payload, headers in messages
             ]
         )
+
+    def pull(self, stream: str, consumer: str, body: object = None, inbox: str = "") -> list[Arrival]:
+        """Send a pull request; return what came at once. What comes later is in ``pair.received[inbox]``.
+
+        Args:
+            inbox: where it is delivered, from ``pair.listen``; by default a fresh one.
+        """
+        inbox = inbox or self.pair.listen("CONSUMER.MSG.NEXT")
+        before = len(self.pair.received[inbox])
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self.pair.exchange([Sending("CONSUMER.MSG.NEXT", subject, _body(body), b"", inbox)])
+        return self.pair.received[inbox][before:]
+
+    def ack(self, delivered: Arrival, kind: bytes = b"", *, rule: str = "ack") -> None:
+        """Answer a delivered message, such as with ``+TERM``; it is compared whether that is confirmed."""
+        self.pair.request(rule, delivered.reply, kind)
 
     # -- streams ----------------------------------------------------------------------------------
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from lattice_store.nats import LocalServer
 from lattice_store_sim._core._profile import PROFILES
+from tests.agreement.client import ConnectionLostError
 from tests.agreement.pair import Pair
 from tests.agreement.sides import Running, Side
 from tests.agreement.simulated import Simulated
-from tests.agreement.states import KEEPER
 from tests.agreement.tally import Tally
-
-_CLEANER: Final = "_INBOX.cleaner"
 
 
 class Ground:
@@ -45,18 +42,9 @@ class Ground:
         return Pair(self.lead(), self._running, self.tally, lateness_ns=lateness_ns)
 
     def clean(self, pair: Pair) -> None:
-        """End an example: delete its streams from the running server, and its subscriptions."""
+        """End an example: nothing of it is left on either side."""
         pair.lead.close()
-        self._running.close()
-        names = [name for name in self._ask("$JS.API.STREAM.NAMES", "streams") or [] if name != KEEPER]
-        for name in names:
-            self._ask(f"$JS.API.STREAM.DELETE.{name}", "success")
-
-    def _ask(self, subject: str, field: str) -> list[str] | None:
-        self._running.subscribe(_CLEANER)
-        self._running.send(subject, b"", b"", _CLEANER)
-        arrived = []
-        while not arrived:
-            arrived = self._running.receive(1)
-        self._running.unsubscribe(_CLEANER)
-        return json.loads(arrived[0].payload).get(field)
+        try:
+            pair.other.close()
+        except ConnectionLostError:
+            self._running = Running(self.server)

@@ -124,6 +124,13 @@ class Pair:
             return None
         return json_of(arrivals[0].payload)
 
+    def restart(self) -> None:
+        """Stop both servers in good order and start them again."""
+        self.settle()
+        self._story.append("restart")
+        for side in (self.other, self.lead):
+            side.restart()
+
     # -- time -------------------------------------------------------------------------------------
 
     def now_ns(self) -> int:

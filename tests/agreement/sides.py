@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Protocol
+import json
+from typing import Any, ClassVar, Final, Protocol
 
 from lattice_store.nats import LocalServer
 from tests.agreement.client import Arrival, Client
 
+KEEPER: Final = "KEEPER"
+"""A file stream that stays: a server can fail to create one just after its last one was deleted."""
+
+_CLEANER: Final = "_INBOX.cleaner"
 _QUIET_S: Final = 0.02
 _PONG_S: Final = 10.0
 
@@ -85,12 +90,22 @@ class Running:
         self._sids = {key: self._client.subscribe(*key) for key in self._sids}
 
     def close(self) -> None:
-        """End the subscriptions; the connection stays for the next example."""
+        """End the subscriptions and delete the streams; server and connection stay for the next example."""
         for sid in self._sids.values():
             self._client.unsubscribe(sid)
         self._sids.clear()
         self._client.flush_and_wait(_PONG_S)
         self._client.read(0)
+        for name in self._ask("$JS.API.STREAM.NAMES").get("streams") or []:
+            if name != KEEPER:
+                self._ask(f"$JS.API.STREAM.DELETE.{name}")
+
+    def _ask(self, subject: str) -> dict[str, Any]:
+        sid = self._client.subscribe(_CLEANER)
+        self._client.publish(subject, reply=_CLEANER)
+        [arrival] = self._client.read(_PONG_S)
+        self._client.unsubscribe(sid)
+        return json.loads(arrival.payload)
 
     def disconnect(self) -> None:
         self._client.close()

@@ -11,9 +11,7 @@ from lattice_store.limits import SECOND_NS
 from tests.agreement.client import Arrival
 from tests.agreement.comparable import comparable, json_of
 from tests.agreement.pair import Pair
-
-KEEPER: Final = "KEEPER"
-"""A file stream that stays: a server can fail to create one just after its last one was deleted."""
+from tests.agreement.sides import KEEPER
 
 _PATIENCE_NS: Final = SECOND_NS
 _POLL_NS: Final = SECOND_NS // 200

@@ -5,12 +5,21 @@ The long run against every version is ``python -m tests.agreement``, which is ``
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+from hypothesis import settings
+
+from lattice_store.model import PubAck
 from lattice_store.nats import LocalServer
+from lattice_store_sim import SimStorage
 from lattice_store_sim._core._profile import PROFILES
+from tests.agreement.client import Arrival
 from tests.agreement.ground import Ground
-from tests.agreement.run import all_families, run_bounded
+from tests.agreement.pair import DifferenceError
+from tests.agreement.run import BOUNDED, all_families, run_bounded
+from tests.agreement.sides import Running, Side
+from tests.agreement.simulated import Simulated
 
 NEWEST = list(PROFILES)[-1]
 
@@ -25,3 +34,60 @@ def test_simulator_agrees_with_the_server(family, nats_server: LocalServer, caps
     assert tally.operations > 0
     with capsys.disabled():
         print(f"\n{family.name}: {tally.summary()}, {tally.share(rows):.0%} of {len(rows)} expected outcomes reached")  # noqa: T201 - its purpose
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+def test_a_simulator_that_forgets_message_ids_is_found_out(
+    nats_server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetting(self: Simulated, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
+        send(self, subject, payload, headers.replace(b"Nats-Msg-Id", b"Forgotten-Id"), reply)
+
+    send = Simulated.send
+    monkeypatch.setattr(Simulated, "send", forgetting)
+    with Ground(nats_server, NEWEST) as ground, pytest.raises(DifferenceError, match="the simulator says"):
+        run_bounded(all_families()["publish"], ground)
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+def test_a_storage_that_forgets_message_ids_is_found_out(
+    nats_server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = SimStorage.publish
+
+    async def forgetting(self: SimStorage, subject: str, payload: bytes, **options: Any) -> PubAck:
+        return await publish(self, subject, payload, **{**options, "message_id": None})
+
+    monkeypatch.setattr(SimStorage, "publish", forgetting)
+    with Ground(nats_server, NEWEST) as ground, pytest.raises(DifferenceError, match="the simulator says"):
+        run_bounded(all_families()["storage"], ground)
+
+
+class _Leading(Running):
+    """A running server as the leading side: it is known what it says once it has been silent for a while."""
+
+    name = "the leading server"
+
+    def receive(self, wait_s: float) -> list[Arrival]:
+        return self.settle()
+
+
+class _TwoServers(Ground):
+    def __init__(self, leading: LocalServer, server: LocalServer) -> None:
+        super().__init__(server, NEWEST)
+        self._leading = _Leading(leading)
+
+    def lead(self) -> Side:
+        return self._leading
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+def test_a_server_agrees_with_another_of_its_version(nats_server: LocalServer) -> None:
+    """What no two servers agree about is not compared."""
+    few = settings(BOUNDED, max_examples=4, stateful_step_count=10)
+    with LocalServer() as leading, _TwoServers(leading, nats_server) as ground:
+        run_bounded(all_families()["publish"], ground, few)
+    assert ground.tally.states > 0

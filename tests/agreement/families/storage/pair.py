@@ -18,7 +18,7 @@ from lattice_store.storage import Storage
 from lattice_store_sim import SimServer, SimStorage, VirtualClock
 from tests.agreement.ground import Ground
 from tests.agreement.pair import DifferenceError
-from tests.agreement.states import KEEPER
+from tests.agreement.sides import KEEPER
 
 READ_DEADLINE_S: Final = 5.0
 _KEEPER: Final = StreamConfig(name=KEEPER)
