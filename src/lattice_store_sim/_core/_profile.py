@@ -14,6 +14,18 @@ import attrs
 from lattice_store.errors import InvalidArgumentError
 
 
+_GET_FIELDS_2_10: Final = frozenset({"seq", "last_by_subj", "next_by_subj"})
+_GET_FIELDS_2_11: Final = _GET_FIELDS_2_10 | {
+    "batch",
+    "max_bytes",
+    "start_time",
+    "multi_last",
+    "up_to_seq",
+    "up_to_time",
+}
+GET_FIELDS: Final = _GET_FIELDS_2_11 | {"no_hdr"}
+
+
 @attrs.frozen(kw_only=True)
 class ServerProfile:
     """How one version of nats-server behaves; the defaults are those of the newest."""
@@ -64,9 +76,25 @@ class ServerProfile:
     counters: bool = True
     """Counters, and headers of schedules and atomic batches, have a meaning; from 2.12 on."""
 
+    # -- reads ------------------------------------------------------------------------------------
+    get_fields: frozenset[str] = GET_FIELDS
+    """Fields of a get request that have a meaning; up to 2.10 there are three, ``no_hdr`` came with 2.12."""
+    direct_get_body_by_subject: bool = True
+    """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
+    batch_pending_before: bool = False
+    """In 2.11, Nats-Num-Pending of a batch counts the message itself, and that of ``multi_last`` goes one too low."""
+    time_search: Literal["exact", "halve", "scan"] = "exact"
+    """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
+
     # -- purge ------------------------------------------------------------------------------------
+    purge_ignores_other_bodies: bool = True
+    """Whether a body that is no JSON object or array is no option to a purge; invalid JSON (10025) up to 2.10."""
     purge_below_1_is_none: bool = True
-    """Whether a purge below sequence 1 removes nothing; up to 2.12 some remove everything."""
+    """Whether a purge below sequence 1 removes nothing; up to 2.12 it is none only for all subjects on memory."""
+    memory_keeps_by_sequence: bool = False
+    """Up to 2.12 a purge that keeps n messages keeps the last n sequences on memory, stored or not."""
+    memory_purge_leaves_first: bool = False
+    """Up to 2.12 a purge by sequence that empties a memory stream leaves its first sequence and time where they were."""
 
     # -- configuration of consumers ---------------------------------------------------------------
     unknown_consumer_fields: frozenset[str] = frozenset()
@@ -132,6 +160,8 @@ _2_12: Final = attrs.evolve(
     full_size_counted=False,
     rollup_passes_full_subject=False,
     purge_below_1_is_none=False,
+    memory_keeps_by_sequence=True,
+    memory_purge_leaves_first=True,
     consumer_resets=False,
     unknown_consumer_fields=_SOURCING,
     unknown_consumer_policies=frozenset({"flow_control"}),
@@ -169,12 +199,23 @@ _2_10: Final = attrs.evolve(
     other_bodies_ignored=False,
     expected_subject_filter=False,
     message_ttl=False,
+    unknown_consumer_fields=_SOURCING | _PAUSE_AND_PRIORITY,
+    pedantic_consumers=False,
+    consumer_pauses=False,
 )
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
-    later_fields=_2_10.later_fields
-    | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata"},
+    later_fields=_2_10.later_fields | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata"},
+    unknown_consumer_fields=_SOURCING | _PAUSE_AND_PRIORITY | {"filter_subjects", "metadata"},
+    consumer_actions=False,
+    consumer_info_time=False,
+    short_filter_in_subject=False,
+    backoff_needs_more_deliveries=True,
+    filters_outside_accepted=False,
+    workqueue_updates_checked=False,
+    start_time_bars_updates=True,
+    max_waiting_compared_first=True,
 )
 
 NEWEST: Final = ServerProfile(version="2.15.1")
