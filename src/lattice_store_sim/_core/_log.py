@@ -12,7 +12,9 @@ from typing import Protocol
 
 from lattice_store.model import Message, StreamState
 from lattice_store.subjects import is_literal
+from lattice_store_sim._core import _purge, _time_search
 from lattice_store_sim._core._filters import compile_filters
+from lattice_store_sim._core._profile import NEWEST, ServerProfile
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_index import SubjectIndex
 
@@ -36,7 +38,9 @@ class Log:
     sequence once, so that removing the oldest costs O(1) amortised.
     """
 
-    def __init__(self, config: StreamConfig) -> None:
+    def __init__(self, config: StreamConfig, profile: ServerProfile = NEWEST) -> None:
+        self.profile = profile
+        self.on_file = config.storage == "file"
         self.messages: dict[int, Message] = {}
         self.subjects = SubjectIndex()
         self.observers: list[Observer] = []
@@ -44,6 +48,7 @@ class Log:
         self.first_sequence = 0
         self.last_sequence = 0
         self.last_time_ns: int | None = None
+        self.left_time_ns: int | None = None
         self._overhead, self._header_overhead = _OVERHEAD[config.storage]
         self._set_limits(config)
 
@@ -142,24 +147,12 @@ class Log:
             return None
         return self.messages[self.first_sequence].time_ns + self._max_age_ns
 
-    def purge(self, filter_: str | None = None, *, before_sequence: int | None = None, keep: int | None = None) -> int:
-        """Remove many messages, return how many; see `Storage.purge`."""
-        if before_sequence == 1:
-            return 0
-        total = filter_ is None or filter_ == ">"
-        chosen = list(self.messages) if total else self.subjects.sequences(compile_filters((filter_ or ">",)))
-        if before_sequence is not None:
-            chosen = [sequence for sequence in chosen if sequence < before_sequence]
-        if keep is not None:
-            chosen = chosen[: max(0, len(chosen) - keep)]
-        removed = self._drop_all(chosen)
-        if total and before_sequence is None and keep is None:
-            self.first_sequence = self.last_sequence + 1  # 1 on a stream that was never used
-        elif total and before_sequence is not None and before_sequence > max(self.first_sequence, self.last_sequence):
-            self.first_sequence, self.last_sequence = before_sequence, before_sequence - 1
-        return removed
+    def purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
+        """Remove many messages, return how many; see `_purge`."""
+        return _purge.purge(self, filter_, before, keep)
 
-    def _drop_all(self, sequences: Iterable[int]) -> int:
+    def remove_all(self, sequences: Iterable[int]) -> int:
+        """Remove messages that are stored, one by one; return how many."""
         removed = 0
         for sequence in sequences:
             self._drop(sequence)
@@ -187,18 +180,21 @@ class Log:
 
     def first_since(self, time_ns: int) -> int:
         """Return the first stored sequence with that time or a later one, ``last_sequence + 1`` if there is none."""
-        for message in self.messages.values():
-            if message.time_ns >= time_ns:
-                return message.sequence
-        return self.last_sequence + 1
+        return _time_search.first_since(self, time_ns)
+
+    @property
+    def first_time_ns(self) -> int | None:
+        """When the first message was stored; there may be none, and no time then."""
+        if self.messages:
+            return self.messages[self.first_sequence].time_ns
+        return self.left_time_ns if self.first_sequence <= self.last_sequence else None
 
     def state(self, consumer_count: int) -> StreamState:
-        first = self.messages.get(self.first_sequence)
         return StreamState(
             messages=len(self.messages),
             bytes=self.bytes,
             first_sequence=self.first_sequence,
-            first_time_ns=None if first is None else first.time_ns,
+            first_time_ns=self.first_time_ns,
             last_sequence=self.last_sequence,
             last_time_ns=self.last_time_ns,
             num_subjects=len(self.subjects),

@@ -7,23 +7,11 @@ in the order of the fact they belong to. Observed on the versions named in `PROF
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
 from lattice_store.errors import InvalidArgumentError
-
-
-_GET_FIELDS_2_10: Final = frozenset({"seq", "last_by_subj", "next_by_subj"})
-_GET_FIELDS_2_11: Final = _GET_FIELDS_2_10 | {
-    "batch",
-    "max_bytes",
-    "start_time",
-    "multi_last",
-    "up_to_seq",
-    "up_to_time",
-}
-GET_FIELDS: Final = _GET_FIELDS_2_11 | {"no_hdr"}
 
 
 @attrs.frozen(kw_only=True)
@@ -77,8 +65,8 @@ class ServerProfile:
     """Counters, and headers of schedules and atomic batches, have a meaning; from 2.12 on."""
 
     # -- reads ------------------------------------------------------------------------------------
-    get_fields: frozenset[str] = GET_FIELDS
-    """Fields of a get request that have a meaning; up to 2.10 there are three, ``no_hdr`` came with 2.12."""
+    unknown_get_fields: frozenset[str] = frozenset()
+    """Fields of a get request that came later: without a meaning to this version."""
     direct_get_body_by_subject: bool = True
     """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
     batch_pending_before: bool = False
@@ -87,8 +75,6 @@ class ServerProfile:
     """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
 
     # -- purge ------------------------------------------------------------------------------------
-    purge_ignores_other_bodies: bool = True
-    """Whether a body that is no JSON object or array is no option to a purge; invalid JSON (10025) up to 2.10."""
     purge_below_1_is_none: bool = True
     """Whether a purge below sequence 1 removes nothing; up to 2.12 it is none only for all subjects on memory."""
     memory_keeps_by_sequence: bool = False
@@ -145,6 +131,8 @@ class ServerProfile:
     """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
 
 
+_NO_HEADERS: Final = frozenset({"no_hdr"})
+_BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "up_to_seq", "up_to_time"})
 _SOURCING: Final = frozenset({"sourcing"})
 _PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
 
@@ -180,6 +168,10 @@ _2_11: Final = attrs.evolve(
     duplicate_first=True,
     expected_subject_filter_alone_refused=False,
     counters=False,
+    unknown_get_fields=_NO_HEADERS,
+    direct_get_body_by_subject=False,
+    batch_pending_before=True,
+    time_search="halve",
     unknown_consumer_policies=frozenset({"flow_control", "prioritized"}),
     legacy_durables_named=False,
     consumer_names_first=False,
@@ -199,6 +191,8 @@ _2_10: Final = attrs.evolve(
     other_bodies_ignored=False,
     expected_subject_filter=False,
     message_ttl=False,
+    unknown_get_fields=_NO_HEADERS | _BATCHES,
+    time_search="scan",
     unknown_consumer_fields=_SOURCING | _PAUSE_AND_PRIORITY,
     pedantic_consumers=False,
     consumer_pauses=False,

@@ -36,7 +36,7 @@ class Stream:
     def __init__(self, config: StreamConfig, created_ns: int, context: Context) -> None:
         self.context = context
         self.created_ns = created_ns
-        self.log = Log(config)
+        self.log = Log(config, context.profile)
         self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
         self.cursors: list[Cursor] = []
@@ -182,7 +182,7 @@ class Stream:
         self._refuse_if_sealed()
         if self.config.deny_purge:
             raise api_error(500, 10110, "stream purge not permitted")
-        return self.log.purge(filter_, before_sequence=before_sequence, keep=keep)
+        return self.log.purge(filter_ or "", before=before_sequence or 0, keep=keep or 0)
 
     def _refuse_if_sealed(self) -> None:
         if self.config.sealed:

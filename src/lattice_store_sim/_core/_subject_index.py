@@ -5,7 +5,7 @@ Most subjects of a lattice hold one message: such an entry is the bare sequence.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import islice
 from typing import Literal
@@ -61,11 +61,26 @@ class _Sequences:
 
     def next(self, sequence: int) -> int:
         """Return the first at or after *sequence*, 0 if there is none."""
-        items = self.items
-        at = bisect_left(items, sequence, lo=self.head, key=abs)
+        items = self._items
+        at = bisect_left(items, sequence, lo=self._head, key=abs)
         while at < len(items) and items[at] < 0:
             at += 1
         return items[at] if at < len(items) else 0
+
+    def last_up_to(self, sequence: int) -> int:
+        """Return the last at or before *sequence*, 0 if there is none."""
+        items = self._items
+        at = bisect_right(items, sequence, lo=self._head, key=abs) - 1
+        while at >= self._head and items[at] < 0:
+            at -= 1
+        return items[at] if at >= self._head else 0
+
+    def count_from(self, sequence: int) -> int:
+        """Return how many are at or after *sequence*; only among removed ones it has to count."""
+        items = self._items
+        at = bisect_left(items, sequence, lo=self._head, key=abs)
+        complete = len(items) - self._head == self._count
+        return len(items) - at if complete else sum(1 for each in islice(items, at, None) if each > 0)
 
     def copy(self) -> _Sequences:
         return _Sequences(list(self))
@@ -133,7 +148,27 @@ class SubjectIndex:
         entry = self._entries.get(subject, 0)
         if isinstance(entry, int):
             return entry if entry >= sequence else 0
+        if isinstance(entry, list):
+            return next((each for each in entry if each >= sequence), 0)
         return entry.next(sequence)
+
+    def last_up_to(self, subject: str, sequence: int) -> int:
+        """Return the newest at or before *sequence* on *subject*, 0 if there is none."""
+        entry = self._entries.get(subject, 0)
+        if isinstance(entry, int):
+            return entry if entry <= sequence else 0
+        if isinstance(entry, list):
+            return next((each for each in reversed(entry) if each <= sequence), 0)
+        return entry.last_up_to(sequence)
+
+    def count_from(self, subject: str, sequence: int) -> int:
+        """Return how many messages on *subject* are at or after *sequence*."""
+        entry = self._entries.get(subject, 0)
+        if isinstance(entry, int):
+            return int(0 < entry >= sequence)
+        if isinstance(entry, list):
+            return sum(1 for each in entry if each >= sequence)
+        return entry.count_from(sequence)
 
     def sequences(self, wants: Wants) -> list[int]:
         """Return all sequences on wanted subjects, ascending."""

@@ -398,13 +398,13 @@ class LogAgainstList(RuleBasedStateMachine):
         filter_=purge_filters,
         how=st.one_of(
             st.just({}),
-            st.integers(1, 12).map(lambda before: {"before_sequence": before}),
+            st.integers(1, 12).map(lambda before: {"before": before}),
             st.integers(1, 3).map(lambda keep: {"keep": keep}),
         ),
     )
     def purge(self, filter_, how):
-        expected = self.list.purge(filter_, how.get("before_sequence"), how.get("keep"))
-        assert self.log.purge(filter_, **how) == expected
+        expected = self.list.purge(filter_, how.get("before"), how.get("keep"))
+        assert self.log.purge(filter_ or "", **how) == expected
 
     @rule(filter_=purge_filters.filter(lambda one: one not in (None, ">")))
     def last(self, filter_):
