@@ -19,7 +19,7 @@ from tests.agreement.renames import Renames
 from tests.agreement.sides import Side
 from tests.agreement.tally import Tally
 
-_ANSWER_S: Final = 2.0
+_ANSWER_S: Final = 4.0
 _STATE_S: Final = 1.0
 _POLL_S: Final = 0.005
 _SOON_NS: Final = SECOND_NS // 50

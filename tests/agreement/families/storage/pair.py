@@ -39,7 +39,7 @@ class Pair:
 
     def __init__(self, ground: Ground, real: Storage) -> None:
         self.space = f"x{secrets.token_hex(4)}"
-        self.sim: Storage = SimStorage(SimServer(clock=_TickingClock()))
+        self.sim: Storage = SimStorage(SimServer(clock=_TickingClock(), profile=ground.profile))
         self.real = real
         self.tally = ground.tally
         self.trace: list[str] = []
