@@ -182,13 +182,12 @@ class Pair:
             self._take(self.lead.receive(0), 0)
             if all(inbox in side for side in self._ahead for inbox in inboxes):
                 break
-        for inbox in inboxes:
+        looked = []
+        for inbox, (subject, payload) in inboxes.items():
             self.received.pop(inbox, None)
-        lead, other = self._ahead
-        return [
-            (f"{subject} {payload.decode()}", *(next(iter(side.pop(inbox, ())), None) for side in (lead, other)))
-            for inbox, (subject, payload) in inboxes.items()
-        ]
+            said, heard = (next(iter(side.pop(inbox, ())), None) for side in self._ahead)
+            looked.append((f"{subject} {payload.decode()}", said, heard))
+        return looked
 
     def _agree(self, wait_s: float, *, settled: bool) -> None:
         """Compare until the leading side has nothing ahead, nor the other if that is *settled*."""
@@ -247,18 +246,13 @@ def _shown(told: Sending | Arrival | str | None) -> str:
     match told:
         case None:
             return "nothing"
-        case str():
-            return told
         case Sending(_, subject, payload, headers, reply):
-            parts = (f"{subject} {_text(headers)}{_text(payload)}", f"reply {reply}" if reply else "")
+            return f"{subject} {_text(headers)}{_text(payload)}" + (f"  reply {reply}" if reply else "")
         case Arrival(to, subject, reply, headers, payload):
-            parts = (
-                f"-> {_text(headers)}{_text(payload)}",
-                f"to {to}",
-                f"subject {subject}" if subject != to else "",
-                f"reply {reply}" if reply else "",
-            )
-    return "  ".join(filter(None, parts))
+            shown = f"-> {_text(headers)}{_text(payload)}  to {to}"
+            return shown + (f"  subject {subject}" if subject != to else "") + (f"  reply {reply}" if reply else "")
+        case _:
+            return told
 
 
 def _text(block: bytes) -> str:

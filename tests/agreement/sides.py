@@ -19,7 +19,8 @@ _PONG_S: Final = 10.0
 class Side(Protocol):
     """What a client can do with a server, and no more."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str: ...
 
     @property
     def deadline_ns(self) -> int | None:
@@ -105,7 +106,8 @@ class Running:
         self._client.publish(subject, reply=_CLEANER)
         [arrival] = self._client.read(_PONG_S)
         self._client.unsubscribe(sid)
-        return json.loads(arrival.payload)
+        answer: dict[str, Any] = json.loads(arrival.payload)
+        return answer
 
     def disconnect(self) -> None:
         self._client.close()
