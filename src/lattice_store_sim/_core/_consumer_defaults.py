@@ -77,6 +77,7 @@ def normalise(config: ConsumerConfig, limits: ConsumerLimits, profile: ServerPro
     acknowledged = config.ack_policy != "none"
     return msgspec.structs.replace(
         config,
+        deliver_policy="all" if config.deliver_policy == "undefined" else config.deliver_policy,
         max_deliver=config.max_deliver or -1,
         max_waiting=config.max_waiting or (0 if config.deliver_subject else _DEFAULT_MAX_WAITING),
         ack_wait=config.backoff[0] if config.backoff else _ack_wait(config),

@@ -67,6 +67,8 @@ class ServerProfile:
     # -- reads ------------------------------------------------------------------------------------
     unknown_get_fields: frozenset[str] = frozenset()
     """Fields of a get request that came later: without a meaning to this version."""
+    direct_get_heard: bool = True
+    """Whether a direct get from a stream that offers none is told that nobody listens; unanswered up to 2.9."""
     direct_get_body_by_subject: bool = True
     """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
     batch_pending_before: bool = False
@@ -83,14 +85,8 @@ class ServerProfile:
     """Up to 2.12 a purge by sequence that empties a memory stream leaves its first sequence and time where they were."""
 
     # -- configuration of consumers ---------------------------------------------------------------
-    unknown_consumer_fields: frozenset[str] = frozenset()
-    """Settings of a consumer that came later: unknown fields to this version."""
     unknown_consumer_policies: frozenset[str] = frozenset()
     """Policies of a consumer that came later: not valid JSON to this version."""
-    consumer_actions: bool = True
-    """Whether a request can insist on creating or on updating; from 2.10 on."""
-    pedantic_consumers: bool = True
-    """Whether a request can ask for a refusal instead of corrections; from 2.11 on."""
     consumer_pauses: bool = True
     """Whether there is CONSUMER.PAUSE; from 2.11 on."""
     consumer_resets: bool = True
@@ -133,7 +129,6 @@ class ServerProfile:
 
 _NO_HEADERS: Final = frozenset({"no_hdr"})
 _BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "up_to_seq", "up_to_time"})
-_SOURCING: Final = frozenset({"sourcing"})
 _PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
 
 _2_14: Final = ServerProfile(
@@ -144,14 +139,13 @@ _2_12: Final = attrs.evolve(
     version="2.12.8",
     api_level=3,
     stream_templates=True,
-    later_fields=frozenset({"allow_batched"}),
+    later_fields=frozenset({"allow_batched", "sourcing"}),
     full_size_counted=False,
     rollup_passes_full_subject=False,
     purge_below_1_is_none=False,
     memory_keeps_by_sequence=True,
     memory_purge_leaves_first=True,
     consumer_resets=False,
-    unknown_consumer_fields=_SOURCING,
     unknown_consumer_policies=frozenset({"flow_control"}),
     legacy_names_checked=False,
     workqueue_start_first=False,
@@ -185,7 +179,7 @@ _2_10: Final = attrs.evolve(
     version="2.10.26",
     api_level=None,
     account_purge=True,
-    later_fields=_2_11.later_fields | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic"},
+    later_fields=_2_11.later_fields | _PAUSE_AND_PRIORITY | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic"},
     json_errors_explained=False,
     json_documents_joined=False,
     other_bodies_ignored=False,
@@ -193,16 +187,14 @@ _2_10: Final = attrs.evolve(
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     time_search="scan",
-    unknown_consumer_fields=_SOURCING | _PAUSE_AND_PRIORITY,
-    pedantic_consumers=False,
     consumer_pauses=False,
 )
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
-    later_fields=_2_10.later_fields | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata"},
-    unknown_consumer_fields=_SOURCING | _PAUSE_AND_PRIORITY | {"filter_subjects", "metadata"},
-    consumer_actions=False,
+    direct_get_heard=False,
+    later_fields=_2_10.later_fields
+    | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     consumer_info_time=False,
     short_filter_in_subject=False,
     backoff_needs_more_deliveries=True,

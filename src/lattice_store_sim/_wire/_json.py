@@ -10,13 +10,15 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from types import NoneType, UnionType
+from types import NoneType
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from lattice_store.errors import ApiError, api_error
+from lattice_store_sim._core._consumer_config import TimeNs
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._wire._times import time_ns
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _SPACE: Final = " \t\n\r"
@@ -111,7 +113,7 @@ def _types(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _required(hint: Any) -> Any:
-    return next(one for one in get_args(hint) if one is not NoneType) if isinstance(hint, UnionType) else hint
+    return next(one for one in get_args(hint) if one is not NoneType) if NoneType in get_args(hint) else hint
 
 
 @cache
@@ -130,9 +132,18 @@ def _value(value: Any, hint: Any, profile: ServerProfile) -> Any:
             return {name: "" if one is None else one for name, one in value.items()}
     elif isinstance(value, list) and str in get_args(hint):
         return ["" if one is None else one for one in value]
+    elif hint is TimeNs:
+        return _time(value, profile)
     elif isinstance(value, int) and value > _LARGEST:
         raise invalid_json(f"{value} is too large", profile)
     return value
+
+
+def _time(value: Any, profile: ServerProfile) -> int:
+    try:
+        return time_ns(value)
+    except (TypeError, ValueError) as error:
+        raise invalid_json(error, profile) from None
 
 
 def _fields(wire: Mapping[str, Any], kind: type[msgspec.Struct], profile: ServerProfile) -> dict[str, Any]:
