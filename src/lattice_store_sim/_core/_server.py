@@ -12,12 +12,21 @@ from lattice_store.subjects import overlap
 from lattice_store_sim._core import _stream_rules
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
+from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._stream_updates import check_update
+from lattice_store_sim._core._subject_rules import invalid
 
 _ROUTES_KEPT = 1 << 18
+
+
+def _check_named(config: StreamConfig, stream: str | None) -> None:
+    if stream is not None and config.name != stream:
+        raise api_error(400, 10056, "stream name in subject does not match request")
 
 
 class SimCore:
@@ -91,39 +100,64 @@ class SimCore:
 
     # -- streams --------------------------------------------------------------------------------
 
-    def create_stream(self, config: StreamConfig, *, now_ns: int) -> StreamInfo:
-        """Create a stream, or confirm one of an equal configuration."""
-        self._tick(now_ns)
-        _stream_rules.refuse_unsimulated(config)
-        if config.sealed:
-            raise _stream_rules.invalid("stream configuration for create can not be sealed")
-        config = _stream_rules.normalise(config)
-        _stream_rules.check(config)
-        _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
-        stream = self.streams.get(config.name)
-        if stream is None:
-            self._refuse_overlap(config)
-            # A stream's creation time is its identity: two streams never share one, however still the clock stands.
-            self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
-            stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
-            self._routes.clear()
-        elif stream.config != config:
-            raise api_error(400, 10058, "stream name already in use with a different configuration")
-        stream.advance(self.now_ns)
-        return stream.info()
+    def create_stream(
+        self, config: StreamConfig, *, stream: str | None = None, pedantic: bool = False, now_ns: int
+    ) -> StreamInfo:
+        """Create a stream, or confirm one of an equal configuration.
 
-    def update_stream(self, config: StreamConfig, *, now_ns: int) -> StreamInfo:
-        """Replace a stream's configuration; what is left out goes back to its default."""
-        _stream_rules.refuse_unsimulated(config)
-        config = _stream_rules.normalise(config)
-        _stream_rules.check(config)
-        stream = self._stream(config.name, now_ns)
+        Args:
+            config: as a client gave it.
+            stream: the name the request is for, if that is not the configuration's for sure.
+            pedantic: whether to refuse what would otherwise be corrected.
+            now_ns: when.
+        """
+        self._tick(now_ns)
+        profile = self.context.profile
+        config = _stream_rules.stamp(config, profile)
+        _check_named(config, stream)
+        if has_slash(config.name):
+            raise api_error(400, 10128, "Stream name can not contain path separators")
+        if config.sealed:
+            raise invalid("stream configuration for create can not be sealed")
+        if config.mirror_direct and config.mirror is None:
+            raise invalid("stream has no mirror but does have mirror direct")
+        config = _stream_rules.check(config, profile, pedantic=pedantic)
         _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
-        _stream_rules.check_update(stream.config, config)
+        existing = self.streams.get(config.name)
+        if existing is None:
+            return self._add_stream(config).info()
+        if existing.config != config:
+            raise api_error(400, 10058, "stream name already in use with a different configuration")
+        existing.advance(self.now_ns)
+        return existing.info()
+
+    def _add_stream(self, config: StreamConfig) -> Stream:
         self._refuse_overlap(config)
-        stream.update(_stream_rules.seal(config) if config.sealed else config, self.now_ns)
+        _stream_rules.refuse_unsimulated(config)
+        # A stream's creation time is its identity: two streams never share one, however still the clock stands.
+        self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
+        stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
         self._routes.clear()
-        return stream.info()
+        return stream
+
+    def update_stream(
+        self, config: StreamConfig, *, stream: str | None = None, pedantic: bool = False, now_ns: int
+    ) -> StreamInfo:
+        """Replace a stream's configuration; what is left out goes back to its default. Arguments as for a creation."""
+        profile = self.context.profile
+        config = _stream_rules.check(config, profile, pedantic=pedantic)
+        _check_named(config, stream)
+        holder = self._stream(config.name, now_ns)
+        # The server checks again what it has made of the configuration; not all of that passes.
+        config = _stream_rules.check(_stream_rules.stamp(config, profile), profile, pedantic=pedantic)
+        if profile.updated_replicas_checked:
+            _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
+        config = check_update(holder.config, config, profile)
+        self._refuse_overlap(config)
+        _stream_rules.refuse_unsimulated(config)
+        holder.update(config, self.now_ns)
+        self._routes.clear()
+        return holder.info()
 
     def _refuse_overlap(self, config: StreamConfig) -> None:
         for name, other in self.streams.items():
@@ -182,6 +216,14 @@ class SimCore:
                 self._routes[subject] = stream
                 return stream
         raise NoRespondersError(f"no stream is bound to {subject}")
+
+    def log(self, stream: str, *, now_ns: int) -> Log:
+        """Return what is stored, to be read.
+
+        Raises:
+            ApiError: there is no such stream.
+        """
+        return self._stream(stream, now_ns).log
 
     def get_message(self, stream: str, sequence: int, *, now_ns: int) -> Message:
         return self._stream(stream, now_ns).get_message(sequence)

@@ -11,10 +11,10 @@ from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import PubAck
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire import _cluster, _streams
+from lattice_store_sim._wire import _cluster, _direct, _messages, _streams
 from lattice_store_sim._wire._routes import API, Request, Route
 
-_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES, *_cluster.ROUTES)
+_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES, *_messages.ROUTES, *_direct.ROUTES, *_cluster.ROUTES)
 _BY_WORDS: Final = {words: [one for one in _ROUTES if one.words == words] for words in {one.words for one in _ROUTES}}
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
