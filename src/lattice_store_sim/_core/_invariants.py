@@ -20,11 +20,11 @@ def check(core: SimCore) -> None:
     """
     for name, stream in core.streams.items():
         _require(stream.config.name == name, f"{name}: filed under another name")
-        _require(stream.config == _stream_rules.normalise(stream.config), f"{name}: the configuration lacks defaults")
+        _check_config(name, stream)
         _check_log(name, stream.log)
         _check_limits(name, stream)
         _check_dedupe(name, stream)
-        _require(stream.log.observers == stream.cursors, f"{name}: a cursor does not see what comes and goes")
+        _require(set(stream.cursors) <= set(stream.log.observers), f"{name}: a cursor does not see what comes and goes")
         for cursor in stream.cursors:
             _require(cursor.pending == _recount(stream.log, cursor), f"{name}: pending is off")
     for left, right in combinations(core.streams.values(), 2):
@@ -39,6 +39,13 @@ def check(core: SimCore) -> None:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
+
+
+def _check_config(name: str, stream: Stream) -> None:
+    config = stream.config
+    if not config.sealed:  # sealing takes back what the defaults give
+        settled = _stream_rules.normalise(config, stream.context.profile)
+        _require(config == settled, f"{name}: the configuration lacks defaults")
 
 
 def _check_log(name: str, log: Log) -> None:
@@ -76,13 +83,15 @@ def _check_dedupe(name: str, stream: Stream) -> None:
     order = stream.dedupe._order
     _require({one for _, one in order} == stream.dedupe._sequences.keys(), f"{name}: message IDs without a time")
     _require(len(order) == len(stream.dedupe), f"{name}: a message ID with two times")
-    _require(all(a[0] <= b[0] for a, b in pairwise(order)), f"{name}: message IDs out of order")
+    times = [stored_ns for stored_ns, _ in order if stored_ns]
+    _require(all(a <= b for a, b in pairwise(times)), f"{name}: message IDs out of order")
+    _require((stream.dedupe.deadline_ns is None) == (not order), f"{name}: message IDs are never, or always, swept")
     deadline = stream.deadline_ns
-    _require(deadline is None or stream._due_ns <= deadline, f"{name}: would sleep through a deadline")
+    _require(deadline is None or stream.due_ns <= deadline, f"{name}: would sleep through a deadline")
 
 
 def _recount(log: Log, cursor: Cursor) -> int:
     ahead = [one for one in cursor._snapshot[cursor._snapshot_at :] if one in log.messages]
     return len(ahead) + sum(
-        1 for message in log.messages.values() if message.sequence >= cursor._next and cursor._wants(message.subject)
+        1 for message in log.messages.values() if message.sequence >= cursor._next and cursor.wants(message.subject)
     )

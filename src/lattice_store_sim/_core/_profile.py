@@ -44,6 +44,30 @@ class ServerProfile:
     no_responders_subject: bool = True
     """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
 
+    # -- configuration of streams -----------------------------------------------------------------
+    slashes_in_names: bool = False
+    """Whether only a creation refuses slashes in a stream's name (10128); up to 2.11."""
+    negative_limits_kept: bool = False
+    """Whether limits below -1 stay as they are instead of becoming -1; up to 2.11."""
+    negative_age_named: bool = True
+    """Whether a negative ``max_age`` is refused as such; up to 2.11 the duplicate window does not fit it."""
+    pedantic_said_twice: bool = False
+    """In 2.11, "pedantic mode" stands twice in the refusal of a duplicate window that would follow ``max_age``."""
+    reserved_subjects: tuple[str, ...] = ("$JS.>", "$JSC.>", "$NRG.>")
+    """What only a stream without acks may capture: $NRG from 2.11 on; in 2.9 nothing, but the API itself never."""
+    reserved_by_overlap: bool = True
+    """Whether a subject is reserved that overlaps a reserved one; up to 2.10 one that lies within it."""
+    subjects_in_one_pass: bool = True
+    """Whether a subject's overlaps are looked for before the next subject is looked at; from 2.12 on."""
+    schedules_checked: bool = True
+    """Whether schedules exclude counters and discard policy new; from 2.14 on."""
+    updated_replicas_checked: bool = True
+    """Whether an update to several replicas is refused by a lone server (10074); from 2.14 on."""
+    max_consumers_fixed: bool = False
+    """Whether an update can not change ``max_consumers``; up to 2.11."""
+    retention_fixed: bool = False
+    """Whether an update can not change the retention at all; up to 2.9."""
+
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
     """Up to 2.11 a duplicate is found before the expected sequences are looked at."""
@@ -61,6 +85,14 @@ class ServerProfile:
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
     message_ttl: bool = True
     """Per-message TTLs and delete markers; from 2.11 on, plain data before."""
+    repeated_headers_removed: bool = True
+    """Whether all headers of a name are removed where one is to be; only the first up to 2.11."""
+    headers_found_by_line: bool = True
+    """Whether a control header is found though its name occurs in an earlier line too; from 2.11 on."""
+    status_line_dropped: bool = True
+    """Whether a status in a message's header block is dropped; stored up to 2.11."""
+    schedulers_refused: bool = True
+    """Whether the headers of a schedule's end are refused (10212); from 2.14 on."""
     counters: bool = True
     """Counters, and headers of schedules and atomic batches, have a meaning; from 2.12 on."""
 
@@ -140,6 +172,9 @@ _2_12: Final = attrs.evolve(
     api_level=3,
     stream_templates=True,
     later_fields=frozenset({"allow_batched", "sourcing"}),
+    schedules_checked=False,
+    updated_replicas_checked=False,
+    schedulers_refused=False,
     full_size_counted=False,
     rollup_passes_full_subject=False,
     purge_below_1_is_none=False,
@@ -158,9 +193,17 @@ _2_11: Final = attrs.evolve(
     api_level=1,
     unknown_fields_refused=False,
     later_fields=_2_12.later_fields | {"allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode"},
+    slashes_in_names=True,
+    negative_limits_kept=True,
+    negative_age_named=False,
+    pedantic_said_twice=True,
+    subjects_in_one_pass=False,
+    max_consumers_fixed=True,
     no_responders_subject=False,
     duplicate_first=True,
     expected_subject_filter_alone_refused=False,
+    repeated_headers_removed=False,
+    status_line_dropped=False,
     counters=False,
     unknown_get_fields=_NO_HEADERS,
     direct_get_body_by_subject=False,
@@ -183,7 +226,10 @@ _2_10: Final = attrs.evolve(
     json_errors_explained=False,
     json_documents_joined=False,
     other_bodies_ignored=False,
+    reserved_subjects=("$JS.>", "$JSC.>"),
+    reserved_by_overlap=False,
     expected_subject_filter=False,
+    headers_found_by_line=False,
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     time_search="scan",
@@ -195,6 +241,8 @@ _2_9: Final = attrs.evolve(
     direct_get_heard=False,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
+    reserved_subjects=(),
+    retention_fixed=True,
     consumer_info_time=False,
     short_filter_in_subject=False,
     backoff_needs_more_deliveries=True,

@@ -201,7 +201,8 @@ class SimCore:
         else:
             now_ns = self.now_ns
         stream = self._routes.get(subject) or self._route(subject)
-        stream.advance(now_ns)
+        if now_ns >= stream.due_ns:
+            stream.advance(now_ns)
         if not stream.config.no_ack:
             return stream.publish(subject, payload, headers, now_ns)
         with suppress(ApiError):

@@ -1,169 +1,252 @@
-"""What the server makes of a stream configuration: defaults, validation and update rules, in its order.
+"""What the server makes of a stream configuration: defaults and validation, in its order.
 
-Sources: nats-server stream.go, ``checkStreamCfg`` and ``configUpdateCheck``.
+Sources: nats-server stream.go, ``checkStreamCfg``; jetstream_versioning.go, ``setStaticStreamMetadata``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from lattice_store.errors import ApiError, NotSimulatedError, api_error
-from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, SECOND_NS
-from lattice_store.subjects import covers, overlap
+from lattice_store.errors import NotSimulatedError, api_error
+from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, MAX_STREAM_NAME_BYTES, SECOND_NS
+from lattice_store_sim._core._metadata import metadata_bytes, with_required_level
+from lattice_store_sim._core._names import is_asset_name
+from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._subject_rules import check_subjects
 
 _SHORTEST_NS: Final = SECOND_NS // 10
 _DESCRIPTION_BYTES: Final = 4096
 _METADATA_BYTES: Final = 128 * 1024
 _MOST_REPLICAS: Final = 5
-_SERVER_METADATA: Final = "_nats."
-_REQUEST_LEVEL_BYTES: Final = len("_nats.req.level0")  # the server adds this entry before it measures
-_UNSIMULATED: Final = (
-    "placement",
-    "mirror",
-    "sources",
-    "subject_transform",
-    "republish",
-    "mirror_direct",
-    "allow_msg_ttl",
-    "subject_delete_marker_ttl",
-    "allow_msg_counter",
-    "allow_atomic",
-    "allow_msg_schedules",
-    "persist_mode",
-    "allow_batched",
-    "first_seq",
+_LIMITS: Final = ("max_msgs", "max_msgs_per_subject", "max_bytes", "max_msg_size", "max_consumers")
+_REQUIRED_LEVELS: Final = {
+    "allow_msg_ttl": 1,
+    "subject_delete_marker_ttl": 1,
+    "allow_msg_counter": 2,
+    "allow_atomic": 2,
+    "allow_msg_schedules": 2,
+    "persist_mode": 2,
+    "allow_batched": 4,
+}
+
+
+# -- defaults ---------------------------------------------------------------------------------------
+
+
+def stamp(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
+    """Return *config* with the metadata that the server stores: it notes the API level that the settings require."""
+    level = max((level for name, level in _REQUIRED_LEVELS.items() if getattr(config, name)), default=0)
+    return msgspec.structs.replace(config, metadata=with_required_level(config.metadata, level, profile))
+
+
+def normalise(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
+    """Fill in the server's defaults, so that equal behaviour is an equal configuration."""
+    window = config.duplicate_window
+    if not window and config.mirror is None and not config.sources:
+        window = min(DEFAULT_DUPLICATE_WINDOW_NS, config.max_age or DEFAULT_DUPLICATE_WINDOW_NS)
+    marked = config.subject_delete_marker_ttl > 0
+    rolls_up = (marked or config.allow_msg_schedules) and not config.allow_rollup_hdrs
+    return msgspec.structs.replace(
+        config,
+        subjects=config.subjects or (config.name,),
+        num_replicas=config.num_replicas or 1,
+        duplicate_window=window,
+        allow_msg_ttl=config.allow_msg_ttl or marked,
+        allow_rollup_hdrs=config.allow_rollup_hdrs or rolls_up,
+        deny_purge=config.deny_purge and not rolls_up,
+        persist_mode="" if config.persist_mode == "default" else config.persist_mode,
+        **{name: _limit(getattr(config, name), profile) for name in _LIMITS},
+    )
+
+
+def _limit(value: int, profile: ServerProfile) -> int:
+    return value if value > 0 or (value and profile.negative_limits_kept) else -1
+
+
+# -- validation -------------------------------------------------------------------------------------
+
+
+class _Case(NamedTuple):
+    """A configuration as it was given and as it would be, and the server that judges it."""
+
+    given: StreamConfig
+    config: StreamConfig
+    profile: ServerProfile
+    pedantic: bool
+    """Whether the client wants a refusal instead of corrections."""
+
+
+class _Rule(NamedTuple):
+    """A case that is refused, and what the server then says."""
+
+    broken: Callable[[_Case], object]
+    text: str
+    code: int = 500
+    err_code: int = 10052
+
+
+def _name(case: _Case) -> bool:
+    return not is_asset_name(case.given.name, slashes=case.profile.slashes_in_names)
+
+
+def _window_follows_age(case: _Case) -> bool:
+    return case.pedantic and case.config.duplicate_window not in (
+        case.given.duplicate_window,
+        DEFAULT_DUPLICATE_WINDOW_NS,
+    )
+
+
+def _below_no_limit(name: str) -> _Rule:
+    def broken(case: _Case) -> bool:
+        return case.pedantic and not case.profile.negative_limits_kept and getattr(case.given, name) < -1
+
+    return _pedantic_rule(broken, f"{name} must be set to -1")
+
+
+def _pedantic_rule(broken: Callable[[_Case], object], text: str) -> _Rule:
+    return _Rule(broken, f"pedantic mode: {text}", 400, 10157)
+
+
+_RULES: Final = (
+    _Rule(
+        lambda case: case.profile.slashes_in_names and _name(case),
+        "stream name is required and can not contain '.', '*', '>'",
+    ),
+    _Rule(_name, "stream name is required and can not contain '.', '*', '>', '\\', '/'"),
+    _Rule(
+        lambda case: len(case.given.name.encode()) > MAX_STREAM_NAME_BYTES,
+        f"stream name is too long, maximum allowed is {MAX_STREAM_NAME_BYTES}",
+    ),
+    _Rule(
+        lambda case: len(case.given.description.encode()) > _DESCRIPTION_BYTES,
+        f"stream description is too long, maximum allowed is {_DESCRIPTION_BYTES}",
+    ),
+    _Rule(
+        lambda case: metadata_bytes(case.given.metadata) > _METADATA_BYTES,
+        f"stream metadata exceeds maximum size of {_METADATA_BYTES} bytes",
+    ),
+    _Rule(lambda case: case.given.num_replicas > _MOST_REPLICAS, f"maximum replicas is {_MOST_REPLICAS}"),
+    _Rule(lambda case: case.given.num_replicas < 0, "replicas count cannot be negative", 400, 10133),
+    *map(_below_no_limit, _LIMITS),
+    _Rule(lambda case: case.profile.negative_age_named and case.given.max_age < 0, "max age can not be negative"),
+    _Rule(lambda case: 0 < case.given.max_age < _SHORTEST_NS, "max age needs to be >= 100ms"),
+    _pedantic_rule(
+        lambda case: case.profile.pedantic_said_twice and _window_follows_age(case),
+        "pedantic mode: duplicate window cannot be bigger than max age",
+    ),
+    _pedantic_rule(_window_follows_age, "duplicate window cannot be bigger than max age"),
+    _Rule(lambda case: case.config.duplicate_window < 0, "duplicates window can not be negative"),
+    _Rule(
+        lambda case: case.given.max_age and case.config.duplicate_window > case.given.max_age,
+        "duplicates window can not be larger then max age",
+    ),
+    _Rule(lambda case: 0 < case.config.duplicate_window < _SHORTEST_NS, "duplicates window needs to be >= 100ms"),
+    _Rule(
+        lambda case: case.given.deny_purge and case.given.allow_rollup_hdrs,
+        "roll-ups require the purge permission",
+    ),
+    _Rule(
+        lambda case: case.given.allow_msg_counter and case.given.discard == "new",
+        "counter stream cannot use discard new",
+    ),
+    _Rule(
+        lambda case: case.given.allow_msg_counter and case.given.allow_msg_ttl,
+        "counter stream cannot use message TTLs",
+    ),
+    _Rule(
+        lambda case: case.profile.schedules_checked and case.given.allow_msg_counter and case.given.allow_msg_schedules,
+        "counter stream cannot use message schedules",
+    ),
+    _Rule(
+        lambda case: case.given.allow_msg_counter and case.given.retention != "limits",
+        "counter stream can only use limits retention",
+    ),
+    _Rule(
+        lambda case: case.given.discard_new_per_subject and case.given.discard != "new",
+        "discard new per subject requires discard new policy to be set",
+    ),
+    _Rule(
+        lambda case: case.given.discard_new_per_subject and case.given.max_msgs_per_subject <= 0,
+        "discard new per subject requires max msgs per subject > 0",
+    ),
+    _Rule(
+        lambda case: 0 < case.given.subject_delete_marker_ttl < SECOND_NS,
+        "subject delete marker TTL must be at least 1 second",
+    ),
+    _Rule(
+        lambda case: case.pedantic and case.given.subject_delete_marker_ttl > 0 and not case.given.allow_msg_ttl,
+        "subject delete marker cannot be set if message TTLs are disabled",
+    ),
+    _Rule(
+        lambda case: case.pedantic and case.given.subject_delete_marker_ttl > 0 and not case.given.allow_rollup_hdrs,
+        "subject delete marker cannot be set if roll-ups are disabled",
+    ),
+    _Rule(lambda case: case.given.subject_delete_marker_ttl < 0, "subject delete marker TTL must not be negative"),
+    _Rule(
+        lambda case: case.profile.schedules_checked and case.given.allow_msg_schedules and case.given.discard == "new",
+        "message scheduling cannot use discard new",
+    ),
+    _Rule(
+        lambda case: case.pedantic and case.given.allow_msg_schedules and not case.given.allow_rollup_hdrs,
+        "message scheduling cannot be set if roll-ups are disabled",
+    ),
+    _Rule(
+        lambda case: case.given.persist_mode == "async" and case.given.storage != "file",
+        "async persist mode is only supported on file storage",
+    ),
+    _Rule(
+        lambda case: case.given.persist_mode == "async" and case.given.num_replicas > 1,
+        "async persist mode is not supported on replicated streams",
+    ),
+    _Rule(
+        lambda case: case.given.persist_mode == "async" and case.given.allow_atomic,
+        "async persist mode is not supported with atomic batch publish",
+    ),
 )
 
-_Rule = tuple[Callable[[StreamConfig], bool], str]
+
+def check(config: StreamConfig, profile: ServerProfile, *, pedantic: bool = False) -> StreamConfig:
+    """Return the configuration that the server makes of *config*.
+
+    Raises:
+        ApiError: it refuses it, with its text.
+        NotSimulatedError: it might do with it what the simulator does not.
+    """
+    case = _Case(config, normalise(config, profile), profile, pedantic)
+    for rule in _RULES:
+        if rule.broken(case):
+            raise api_error(rule.code, rule.err_code, rule.text)
+    if config.mirror is not None or config.sources:
+        raise _not_simulated("sources" if config.mirror is None else "mirror")
+    check_subjects(case.config, profile)
+    for name in ("subject_transform", "republish", "placement"):
+        if getattr(config, name) is not None:
+            raise _not_simulated(name)
+    return case.config
 
 
 def refuse_unsimulated(config: StreamConfig) -> None:
-    """Refuse what a real server might do and the simulator does not.
+    """Refuse what a server would accept and the simulator does not do.
 
     Raises:
         NotSimulatedError: names the setting.
     """
+    for name in ("allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"):
+        if getattr(config, name):
+            raise _not_simulated(name)
     if config.retention != "limits":
         raise NotSimulatedError(f"retention {config.retention!r} is not simulated, only 'limits'")
-    for name in _UNSIMULATED:
-        if getattr(config, name):
-            raise NotSimulatedError(f"the stream setting {name!r} is not simulated")
 
 
-def _limit(value: int) -> int:
-    return value if value > 0 else -1
-
-
-def normalise(config: StreamConfig) -> StreamConfig:
-    """Fill in the server's defaults, so that equal behaviour is an equal configuration."""
-    max_age = config.max_age or DEFAULT_DUPLICATE_WINDOW_NS
-    return msgspec.structs.replace(
-        config,
-        subjects=config.subjects or (config.name,),
-        max_msgs=_limit(config.max_msgs),
-        max_bytes=_limit(config.max_bytes),
-        max_msgs_per_subject=_limit(config.max_msgs_per_subject),
-        max_msg_size=_limit(config.max_msg_size),
-        max_consumers=_limit(config.max_consumers),
-        num_replicas=config.num_replicas or 1,
-        duplicate_window=config.duplicate_window or min(DEFAULT_DUPLICATE_WINDOW_NS, max_age),
-        metadata={name: text for name, text in config.metadata.items() if not name.startswith(_SERVER_METADATA)},
-    )
-
-
-def _metadata_bytes(config: StreamConfig) -> int:
-    return sum(len(name.encode()) + len(text.encode()) for name, text in config.metadata.items())
-
-
-_RULES: Final[tuple[_Rule, ...]] = (
-    (
-        lambda config: len(config.description.encode()) > _DESCRIPTION_BYTES,
-        f"stream description is too long, maximum allowed is {_DESCRIPTION_BYTES}",
-    ),
-    (
-        lambda config: _metadata_bytes(config) + _REQUEST_LEVEL_BYTES > _METADATA_BYTES,
-        f"stream metadata exceeds maximum size of {_METADATA_BYTES} bytes",
-    ),
-    (lambda config: config.num_replicas > _MOST_REPLICAS, f"maximum replicas is {_MOST_REPLICAS}"),
-    (lambda config: 0 < config.max_age < _SHORTEST_NS, "max age needs to be >= 100ms"),
-    (
-        lambda config: 0 < config.max_age < config.duplicate_window,
-        "duplicates window can not be larger then max age",
-    ),
-    (lambda config: config.duplicate_window < _SHORTEST_NS, "duplicates window needs to be >= 100ms"),
-    (lambda config: config.deny_purge and config.allow_rollup_hdrs, "roll-ups require the purge permission"),
-    (
-        lambda config: config.discard_new_per_subject and config.discard != "new",
-        "discard new per subject requires discard new policy to be set",
-    ),
-    (
-        lambda config: config.discard_new_per_subject and config.max_msgs_per_subject <= 0,
-        "discard new per subject requires max msgs per subject > 0",
-    ),
-)
-_RESERVED: Final = (
-    (("$JS.>", "$JSC.>", "$NRG.>"), "$JS.EVENT.>", "jetstream"),
-    (("$SYS.>",), "$SYS.ACCOUNT.>", "system"),
-)
-
-
-def invalid(text: str) -> ApiError:
-    """Return the refusal of a configuration."""
-    return api_error(500, 10052, text)
-
-
-def check(config: StreamConfig) -> None:
-    """Refuse a normalised configuration that the server would refuse.
-
-    Raises:
-        ApiError: with the server's text.
-    """
-    if config.num_replicas < 0:
-        raise api_error(400, 10133, "replicas count cannot be negative")
-    for broken, text in _RULES:
-        if broken(config):
-            raise invalid(text)
-    if not config.no_ack:
-        for subject in config.subjects:
-            _check_reserved(subject)
+def _not_simulated(name: str) -> NotSimulatedError:
+    return NotSimulatedError(f"the stream setting {name!r} is not simulated")
 
 
 def check_replicas(config: StreamConfig, *, max_replicas: int) -> None:
-    """Refuse replicas on a lone server; an update asks only once it has found the stream."""
+    """Refuse more replicas than there are servers."""
     if config.num_replicas > max_replicas:
         raise api_error(500, 10074, "replicas > 1 not supported in non-clustered mode")
-
-
-def _check_reserved(subject: str) -> None:
-    if subject == ">":
-        raise invalid("capturing all subjects requires no-ack to be true")
-    for reserved, free, owner in _RESERVED:
-        if any(overlap(subject, one) for one in reserved) and not covers(free, subject):
-            raise invalid(f"subjects that overlap with {owner} api require no-ack to be true")
-
-
-def check_update(old: StreamConfig, new: StreamConfig) -> None:
-    """Refuse a change the server would refuse.
-
-    Raises:
-        ApiError: with the server's text.
-    """
-    if new.storage != old.storage:
-        raise invalid("stream configuration update can not change storage type")
-    if old.sealed and not new.sealed:
-        raise invalid("stream configuration update can not unseal a sealed stream")
-    if old.deny_delete and not new.deny_delete:
-        raise invalid("stream configuration update can not cancel deny message deletes")
-    if old.deny_purge and not new.deny_purge:
-        raise invalid("stream configuration update can not cancel deny purge")
-
-
-def seal(config: StreamConfig) -> StreamConfig:
-    """Return what a sealed stream's configuration becomes."""
-    return msgspec.structs.replace(
-        config, max_age=0, discard="new", deny_delete=True, deny_purge=True, allow_rollup_hdrs=False
-    )

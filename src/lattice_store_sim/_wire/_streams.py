@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from lattice_store.errors import api_error
 from lattice_store.model import StreamState
 from lattice_store.wire import ns_to_time
 from lattice_store_sim._core._server import SimCore
@@ -22,11 +21,11 @@ def _time(time_ns: int | None) -> str:
     return _ZERO_TIME if time_ns is None else ns_to_time(time_ns)
 
 
-def _config(core: SimCore, request: Request, name: str) -> StreamConfig:
-    config = decode(request.payload, StreamConfig, core.context.profile)
-    if config.name != name:
-        raise api_error(400, 10056, "stream name in subject does not match request")
-    return config
+class _StreamRequest(StreamConfig, frozen=True, kw_only=True):
+    pedantic: bool = False
+
+    def config(self) -> StreamConfig:
+        return StreamConfig(**{name: getattr(self, name) for name in StreamConfig.__struct_fields__})
 
 
 def _state(state: StreamState) -> dict[str, Any]:
@@ -52,12 +51,14 @@ def _info(info: StreamInfo) -> dict[str, Any]:
 
 
 def _create(core: SimCore, request: Request, name: str) -> dict[str, Any]:
-    config = _config(core, request, name)
-    return {**_info(core.create_stream(config, now_ns=request.now_ns)), "did_create": True}
+    asked = decode(request.payload, _StreamRequest, core.context.profile)
+    info = core.create_stream(asked.config(), stream=name, pedantic=asked.pedantic, now_ns=request.now_ns)
+    return {**_info(info), "did_create": True}
 
 
 def _update(core: SimCore, request: Request, name: str) -> dict[str, Any]:
-    return _info(core.update_stream(_config(core, request, name), now_ns=request.now_ns))
+    asked = decode(request.payload, _StreamRequest, core.context.profile)
+    return _info(core.update_stream(asked.config(), stream=name, pedantic=asked.pedantic, now_ns=request.now_ns))
 
 
 def _get_info(core: SimCore, request: Request, name: str) -> dict[str, Any]:

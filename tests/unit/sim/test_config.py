@@ -1,5 +1,6 @@
 from typing import Any
 
+import attrs
 import pytest
 
 from lattice_store.errors import InvalidStreamConfigError, NotSimulatedError
@@ -108,16 +109,30 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
 
 @pytest.mark.parametrize("retention", [RetentionPolicy.INTEREST, RetentionPolicy.WORK_QUEUE])
 def test_another_retention_is_named_as_not_simulated(retention):
-    bench = Bench.with_stream()
-    for verb in ("create_stream", "update_stream"):
-        with pytest.raises(NotSimulatedError, match=f"retention '{retention.value}' is not simulated"):
-            bench(verb, config(retention=retention))
+    with pytest.raises(NotSimulatedError, match=f"retention '{retention.value}' is not simulated"):
+        Bench()("create_stream", config(retention=retention))
 
 
-@pytest.mark.parametrize("name", ["mirror", "sources", "republish", "placement", "subject_transform"])
-def test_a_setting_that_is_not_simulated_is_named(name):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mirror", {"name": "M"}),
+        ("sources", [{"name": "M"}]),
+        ("republish", {"dest": "r.>"}),
+        ("placement", {"cluster": "c"}),
+        ("subject_transform", {"src": ">", "dest": "t.>"}),
+        ("allow_atomic", True),
+        ("allow_msg_schedules", True),
+        ("persist_mode", "async"),
+        ("allow_batched", True),
+    ],
+)
+def test_a_setting_that_is_not_simulated_is_named_if_the_server_would_take_it(name, value):
+    bench = Bench.with_stream(storage=StorageType.FILE)
+    given = config(name="T", subjects=("t",), storage=StorageType.FILE, other={name: value})
     with pytest.raises(NotSimulatedError, match=f"the stream setting '{name}' is not simulated"):
-        Bench()("create_stream", config(other={name: {"a": 1}}))
+        bench("create_stream", given)
+    assert bench.refusal("create_stream", attrs.evolve(given, num_replicas=6))[1] == 10052
 
 
 def test_a_setting_that_is_off_is_nothing_to_simulate():
