@@ -28,17 +28,17 @@ class Cursor:
 
     def __init__(self, log: Log, filters: Sequence[str], deliver: DeliverPolicy) -> None:
         self._log = log
-        self._wants = compile_filters(filters)
+        self.wants = compile_filters(filters)
         self._target = log.last_sequence
         self._snapshot: list[int] = []
         self._snapshot_at = 0
         if isinstance(deliver, DeliverLastPerSubject):
-            self._snapshot = log.subjects.last_per_subject(self._wants)
+            self._snapshot = log.subjects.last_per_subject(self.wants)
             self._next = log.last_sequence + 1
             self.pending = len(self._snapshot)
         else:
             self._next = max(_start(log, filters, deliver), log.first_sequence, 1)
-            self.pending = _count(log, self._wants, self._next)
+            self.pending = _count(log, self.wants, self._next)
         self.caught_up = self.pending == 0
 
     @property
@@ -51,7 +51,7 @@ class Cursor:
     def take(self, limit: int) -> list[Message]:
         """Move on and return up to *limit* messages, ascending."""
         taken: list[Message] = []
-        messages, wants = self._log.messages, self._wants
+        messages, wants = self._log.messages, self.wants
         while self._snapshot_at < len(self._snapshot) and len(taken) < limit:
             message = messages.get(self._snapshot[self._snapshot_at])
             self._snapshot_at += 1
@@ -71,14 +71,14 @@ class Cursor:
 
     def added(self, message: Message) -> None:
         """Note that the log grew."""
-        if message.sequence >= self._next and self._wants(message.subject):
+        if message.sequence >= self._next and self.wants(message.subject):
             self.pending += 1
 
     def removed(self, message: Message) -> None:
         """Note that the log lost a message, before or after its turn."""
         sequence = message.sequence
         if sequence >= self._next:
-            if self._wants(message.subject):
+            if self.wants(message.subject):
                 self.pending -= 1
         elif self._snapshot_at < len(self._snapshot):
             at = bisect_left(self._snapshot, sequence, lo=self._snapshot_at)

@@ -58,7 +58,6 @@ class Log:
         self._max_bytes = config.max_bytes if old else -1
         self._evicts_by_total = self._max_messages > 0 or self._max_bytes > 0
         self._max_per_subject = config.max_msgs_per_subject
-        self._max_age_ns = config.max_age
 
     def size_of(self, message: Message) -> int:
         """Return the bytes the server counts for a message."""
@@ -76,13 +75,14 @@ class Log:
 
     def append(self, message: Message) -> None:
         """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
-        subject, sequence = message.subject, message.sequence
-        if 0 < self._max_per_subject <= self.subjects.count(subject):
-            # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
-            self._drop(self.subjects.first(subject))
-        if not self.messages:
+        subject, sequence, messages = message.subject, message.sequence, self.messages
+        if self._max_per_subject > 0:
+            while self.subjects.count(subject) >= self._max_per_subject:
+                # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
+                self._drop(self.subjects.first(subject))
+        if not messages:
             self.first_sequence = sequence
-        self.messages[sequence] = message
+        messages[sequence] = message
         self.subjects.add(subject, sequence)
         self.bytes += self.size_of(message)
         self.last_sequence = sequence
@@ -91,6 +91,14 @@ class Log:
             observer.added(message)
         if self._evicts_by_total:
             self._enforce_totals()
+
+    def skip(self, time_ns: int) -> int:
+        """Let a message that is not stored take a sequence, which is returned."""
+        self.last_sequence += 1
+        self.last_time_ns = time_ns
+        if not self.messages:
+            self.first_sequence = self.last_sequence + 1
+        return self.last_sequence
 
     def _enforce_totals(self) -> None:
         if self._max_messages > 0:
@@ -133,19 +141,6 @@ class Log:
             return False
         self._drop(sequence)
         return True
-
-    def expire(self, now_ns: int) -> None:
-        """Remove what has reached the maximum age."""
-        if self._max_age_ns:
-            while self.messages and self.messages[self.first_sequence].time_ns + self._max_age_ns <= now_ns:
-                self._drop(self.first_sequence)
-
-    @property
-    def deadline_ns(self) -> int | None:
-        """When the oldest message reaches the maximum age."""
-        if not self._max_age_ns or not self.messages:
-            return None
-        return self.messages[self.first_sequence].time_ns + self._max_age_ns
 
     def purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
         """Remove many messages, return how many; see `_purge`."""

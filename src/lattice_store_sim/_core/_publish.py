@@ -1,41 +1,41 @@
-"""What a publish must pass before it is stored, in nats-server 2.15.1's order.
+"""What a publish must pass before it is stored, in the order of each nats-server version (stream.go).
 
-The control headers are read from the message's own header block, as the server reads them: exact case,
-first occurrence, an empty value counts as absent. A check changes nothing: it raises the server's refusal,
-returns an ack that stands for the publish (a duplicate), or returns None to let it pass.
+A step changes nothing. It raises the server's refusal, returns an ack that stands for the publish, or the message
+to go on with in place of what was sent, or None to let it pass.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lattice_store import headers as names
+import msgspec
+
 from lattice_store.errors import ApiError, api_error
-from lattice_store.limits import MAX_HEADER_BYTES
+from lattice_store.headers import Headers
+from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message, PubAck
+from lattice_store_sim._core import _control as names
+from lattice_store_sim._core._control import Control, read_control, without_header
+from lattice_store_sim._core._counter import counted
+from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._ttl import ttl_of
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
 
-Control = dict[bytes, bytes]
-"""Header names that have a say in publishing, with their non-empty values."""
-NO_CONTROL: Final[Control] = {}
+Run = Callable[["Stream", Message, Control], PubAck | Message | None]
 
-MESSAGE_ID: Final = names.MESSAGE_ID.encode()
-ROLLUP: Final = names.ROLLUP.encode()
-_EXPECTED_STREAM: Final = names.EXPECTED_STREAM.encode()
-_EXPECTED_LAST: Final = names.EXPECTED_LAST_SEQUENCE.encode()
-_EXPECTED_SUBJECT: Final = names.EXPECTED_LAST_SUBJECT_SEQUENCE.encode()
-_EXPECTED_SUBJECT_FILTER: Final = names.EXPECTED_LAST_SUBJECT_SEQUENCE_SUBJECT.encode()
-_EXPECTED_ID: Final = names.EXPECTED_LAST_MESSAGE_ID.encode()
-_TTL: Final = b"Nats-TTL"
-_OVERSIZE: Final = b"\0"  # no header has this name: it stands for a header block that is too large
-
-_DURATION: Final = re.compile(rb"(?:(\d+(?:\.\d*)?|\.\d+)(ns|us|\xc2\xb5s|ms|s|m|h))")
-_UNIT_SECONDS: Final = {b"ns": 1e-9, b"us": 1e-6, b"\xc2\xb5s": 1e-6, b"ms": 1e-3, b"s": 1, b"m": 60, b"h": 3600}
+_INCREMENT: Final = re.compile(rb"[+-]?[0-9]+")
+_NO_PART_OF_COUNTERS: Final = frozenset(
+    (
+        *(names.ROLLUP, names.EXPECTED_STREAM, names.EXPECTED_LAST, names.EXPECTED_ID),
+        *(names.EXPECTED_SUBJECT, names.EXPECTED_SUBJECT_FILTER),
+    )
+)
 
 
 def _sequence(text: bytes) -> int:
@@ -43,18 +43,7 @@ def _sequence(text: bytes) -> int:
     return (int(text) if text.isdigit() else -1) % 2**64
 
 
-def _is_ttl(text: bytes) -> bool:
-    if text.lower() == b"never":
-        return True
-    if text.isdigit():
-        return int(text) > 0
-    parts = _DURATION.findall(text)
-    if not parts or b"".join(map(b"".join, parts)) != text:
-        return False
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts) >= 1
-
-
-# -- the checks -------------------------------------------------------------------------------------
+# -- the steps --------------------------------------------------------------------------------------
 
 
 def _sealed(stream: Stream, message: Message, control: Control) -> None:
@@ -62,7 +51,7 @@ def _sealed(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _message_size(stream: Stream, message: Message, control: Control) -> None:
-    if len(message.headers.block) + len(message.payload) > stream.config.max_msg_size:
+    if 0 < stream.config.max_msg_size < len(message.headers.block) + len(message.payload):
         raise api_error(400, 10054, "message size exceeds maximum allowed")
 
 
@@ -71,22 +60,35 @@ def _header_size(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _batch(stream: Stream, message: Message, control: Control) -> None:
+    _message_size(stream, message, control)  # batches have a way of their own, which looks at the size at once
     raise api_error(400, 10174, "atomic publish is disabled")
 
 
-def _counter(stream: Stream, message: Message, control: Control) -> None:
-    if re.fullmatch(rb"[+-]?[0-9]+", control[b"Nats-Incr"]) is None:
+def _request_info(stream: Stream, message: Message, control: Control) -> Message:
+    """Take out what a server adds to a request from another account."""
+    repeated = stream.context.profile.repeated_headers_removed
+    block = without_header(message.headers.block, names.REQUEST_INFO, repeated=repeated)
+    return msgspec.structs.replace(message, headers=Headers.from_block(block))
+
+
+def _increment(stream: Stream, message: Message, control: Control) -> None:
+    if _INCREMENT.fullmatch(control[names.INCREMENT]) is None:
         raise api_error(400, 10171, "message counter increment is invalid")
-    raise api_error(400, 10168, "message counters is disabled")
+    if not stream.config.allow_msg_counter:
+        raise api_error(400, 10168, "message counters is disabled")
+    if message.payload:
+        raise api_error(400, 10170, "message counter has payload")
+    if not control.keys().isdisjoint(_NO_PART_OF_COUNTERS):
+        raise api_error(400, 10171, "message counter increment is invalid")
 
 
 def _expected_stream(stream: Stream, message: Message, control: Control) -> None:
-    if control[_EXPECTED_STREAM] != stream.config.name.encode():
+    if control[names.EXPECTED_STREAM] != stream.config.name.encode():
         raise api_error(400, 10060, "expected stream does not match")
 
 
 def _ttl_disabled(stream: Stream, message: Message, control: Control) -> None:
-    if _is_ttl(control[_TTL]):
+    if ttl_of(control[names.TTL]):
         raise api_error(400, 10166, "per-message TTL is disabled")
 
 
@@ -95,16 +97,16 @@ def _wrong_last_sequence(actual: int) -> ApiError:
 
 
 def _last_subject_sequence(stream: Stream, message: Message, control: Control) -> None:
-    if _EXPECTED_SUBJECT not in control:
+    if names.EXPECTED_SUBJECT not in control:
         raise api_error(400, 10193, "missing sequence for expected last sequence per subject")
-    filter_ = control.get(_EXPECTED_SUBJECT_FILTER)
+    filter_ = control.get(names.EXPECTED_SUBJECT_FILTER) if stream.context.profile.expected_subject_filter else None
     actual = stream.log.last_of(message.subject if filter_ is None else filter_.decode("latin-1"))
-    if actual != _sequence(control[_EXPECTED_SUBJECT]):
+    if actual != _sequence(control[names.EXPECTED_SUBJECT]):
         raise _wrong_last_sequence(actual)
 
 
 def _last_sequence(stream: Stream, message: Message, control: Control) -> None:
-    if stream.log.last_sequence != _sequence(control[_EXPECTED_LAST]):
+    if stream.log.last_sequence != _sequence(control[names.EXPECTED_LAST]):
         raise _wrong_last_sequence(stream.log.last_sequence)
 
 
@@ -121,40 +123,74 @@ def _source(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _duplicate(stream: Stream, message: Message, control: Control) -> PubAck | None:
-    sequence = stream.dedupe.find(control[MESSAGE_ID])
+    sequence = stream.dedupe.find(control[names.MESSAGE_ID])
     return None if sequence is None else PubAck(stream.config.name, sequence, duplicate=True)
 
 
 def _last_message_id(stream: Stream, message: Message, control: Control) -> None:
-    if control[_EXPECTED_ID] != stream.last_message_id:
+    if control[names.EXPECTED_ID] != stream.last_message_id:
         raise api_error(400, 10070, f"wrong last msg ID: {stream.last_message_id.decode('latin-1')}")
 
 
 def _rollup(stream: Stream, message: Message, control: Control) -> None:
     if not stream.config.allow_rollup_hdrs or stream.config.deny_purge:
         raise api_error(500, 10111, "rollup not permitted")
-    value = control[ROLLUP].lower()
+    value = control[names.ROLLUP].lower()
     if value not in (b"sub", b"all"):
         raise api_error(500, 10111, f'rollup value invalid: "{value.decode("latin-1")}"')
 
 
-def _ttl_invalid(stream: Stream, message: Message, control: Control) -> None:
-    raise api_error(400, 10165, "invalid per-message TTL")
+def _count(stream: Stream, message: Message, control: Control) -> Message:
+    """Go on with the subject's new sum."""
+    if names.INCREMENT not in control:
+        raise api_error(400, 10169, "message counter increment is missing")
+    last = stream.log.messages.get(stream.log.subjects.last(message.subject))
+    payload = counted(None if last is None else last.payload, control[names.INCREMENT])
+    return msgspec.structs.replace(message, payload=payload)
+
+
+def _ttl(stream: Stream, message: Message, control: Control) -> Message | None:
+    """Raise a TTL to that of the stream's delete markers, which would otherwise come too late."""
+    seconds = ttl_of(control[names.TTL])
+    if seconds is None:
+        raise api_error(400, 10165, "invalid per-message TTL")
+    least = stream.config.subject_delete_marker_ttl // SECOND_NS
+    if not 0 < seconds < least or stream.config.max_msgs_per_subject == 1:
+        return None
+    repeated = stream.context.profile.repeated_headers_removed
+    block = without_header(message.headers.block, names.TTL, repeated=repeated) or b"NATS/1.0\r\n\r\n"
+    raised = Headers.from_block(b"%b%b: %d\r\n\r\n" % (block[:-2], names.TTL, least))
+    return msgspec.structs.replace(message, headers=raised)
 
 
 def _full(stream: Stream, message: Message, control: Control) -> None:
     """Refuse under discard policy NEW; a message that replaces the oldest of its subject may still pass."""
     config, log, subject = stream.config, stream.log, message.subject
-    per_subject = config.max_msgs_per_subject
-    replaces = 0 < per_subject <= log.subjects.count(subject)
-    if replaces and config.discard_new_per_subject and ROLLUP not in control:
+    replaces = 0 < config.max_msgs_per_subject <= log.subjects.count(subject)
+    passes = names.ROLLUP in control and stream.context.profile.rollup_passes_full_subject
+    if replaces and config.discard_new_per_subject and not passes:
         raise api_error(503, 10077, "maximum messages per subject exceeded")
     if 0 < config.max_msgs <= len(log.messages) and not replaces:
         raise api_error(503, 10077, "maximum messages exceeded")
-    if config.max_bytes > 0 and log.bytes + (size := log.size_of(message)) > config.max_bytes:
-        oldest = log.messages[log.subjects.first(subject)] if replaces else None
-        if oldest is None or log.size_of(oldest) < size:
-            raise api_error(503, 10077, "maximum bytes exceeded")
+    if config.max_bytes > 0 and _exceeds(
+        stream, message, log.messages[log.subjects.first(subject)] if replaces else None
+    ):
+        raise api_error(503, 10077, "maximum bytes exceeded")
+
+
+def _exceeds(stream: Stream, message: Message, oldest: Message | None) -> bool:
+    """Return whether a message is too large for what is left, though it replaces *oldest* of its subject."""
+    log, max_bytes = stream.log, stream.config.max_bytes
+    if stream.context.profile.full_size_counted:
+        size = log.size_of(message)
+        return log.bytes + size > max_bytes and (oldest is None or log.size_of(oldest) < size)
+    size = len(message.headers.block) + len(message.payload)
+    return log.bytes + size >= max_bytes and (oldest is None or log.size_of(oldest) < size)
+
+
+def _unwanted(stream: Stream, message: Message, control: Control) -> PubAck | None:
+    """Let a message that no consumer is interested in only take its sequence."""
+    return None if stream.wanted(message.subject) else stream.skip(message, control)
 
 
 # -- their order ------------------------------------------------------------------------------------
@@ -164,79 +200,76 @@ def _any_stream(config: StreamConfig) -> bool:
     return True
 
 
-class Check(NamedTuple):
-    """One row of the order: the check runs on streams it concerns, for messages with one of its headers."""
+class Step(NamedTuple):
+    """One row of the order: the step runs on streams it concerns, for messages with one of its headers."""
 
-    run: Callable[[Stream, Message, Control], PubAck | None]
+    run: Run
     headers: tuple[bytes, ...] = ()
     """Control headers of which one must be there; none means every message."""
     concerns: Callable[[StreamConfig], bool] = _any_stream
 
 
-ORDER: Final[tuple[Check, ...]] = (
-    Check(_sealed, concerns=lambda config: config.sealed),
-    Check(_message_size, concerns=lambda config: config.max_msg_size > 0),
-    Check(_header_size, (_OVERSIZE,)),
-    Check(_batch, (b"Nats-Batch-Id",)),
-    Check(_counter, (b"Nats-Incr",)),
-    Check(_expected_stream, (_EXPECTED_STREAM,)),
-    Check(_ttl_disabled, (_TTL,)),
-    Check(_last_subject_sequence, (_EXPECTED_SUBJECT, _EXPECTED_SUBJECT_FILTER)),
-    Check(_last_sequence, (_EXPECTED_LAST,)),
-    Check(_schedule, (b"Nats-Schedule",)),
-    Check(_scheduler, (b"Nats-Schedule-Next", b"Nats-Scheduler")),
-    Check(_source, (b"Nats-Stream-Source",)),
-    Check(_duplicate, (MESSAGE_ID,)),
-    Check(_last_message_id, (_EXPECTED_ID,)),
-    Check(_rollup, (ROLLUP,)),
-    Check(_ttl_invalid, (_TTL,)),
-    Check(_full, concerns=lambda config: config.discard == "new"),
-)
-_CONTROL: Final = re.compile(
-    rb"\r\n(%b): *(.*?)(?=\r\n)"
-    % b"|".join(dict.fromkeys(name for check in ORDER for name in check.headers if name != _OVERSIZE)),
-    re.DOTALL,
-)
-_LONE_MESSAGE_ID: Final = b"NATS/1.0\r\n" + MESSAGE_ID + b": "
+@cache
+def order(profile: ServerProfile) -> tuple[Step, ...]:
+    """Return all steps in the order of one version."""
 
+    def when(holds: bool, *steps: Step) -> tuple[Step, ...]:
+        return steps if holds else ()
 
-def read_control(block: bytes) -> Control:
-    """Return the control headers of a header block (nats-server client.go, ``getHeader``)."""
-    if block.startswith(_LONE_MESSAGE_ID):  # by far the most common; four times as fast as the general way
-        message_id = block[len(_LONE_MESSAGE_ID) : -4]
-        if message_id and b"\r" not in message_id and message_id[0] != 32 and len(block) <= MAX_HEADER_BYTES:
-            return {MESSAGE_ID: message_id}
-    found = dict(reversed(_CONTROL.findall(block)))  # of a repeated name the first value counts
-    control = {name: value for name, value in found.items() if value}
-    if len(block) > MAX_HEADER_BYTES:
-        control[_OVERSIZE] = b"true"
-    return control
+    message_size = Step(_message_size, concerns=lambda config: config.max_msg_size > 0)
+    header_size = Step(_header_size, (names.OVERSIZE,))
+    duplicate = Step(_duplicate, (names.MESSAGE_ID,))
+    alone = (names.EXPECTED_SUBJECT_FILTER,) if profile.expected_subject_filter_alone_refused else ()
+    return (
+        Step(_sealed, concerns=lambda config: config.sealed),
+        *when(profile.size_first, message_size),
+        *when(profile.counters, Step(_batch, (names.BATCH_ID,))),
+        Step(_request_info, (names.REQUEST_INFO,)),
+        *when(profile.size_first, header_size),
+        *when(profile.counters, Step(_increment, (names.INCREMENT,))),
+        Step(_expected_stream, (names.EXPECTED_STREAM,)),
+        *when(profile.message_ttl, Step(_ttl_disabled, (names.TTL,), lambda config: not config.allow_msg_ttl)),
+        *when(profile.duplicate_first, duplicate),
+        Step(_last_subject_sequence, (names.EXPECTED_SUBJECT, *alone)),
+        Step(_last_sequence, (names.EXPECTED_LAST,)),
+        *when(profile.counters, Step(_schedule, (names.SCHEDULE,))),
+        *when(profile.schedulers_refused, Step(_scheduler, (names.SCHEDULE_NEXT, names.SCHEDULER))),
+        *when(profile.source_header_refused, Step(_source, (names.SOURCE,))),
+        *when(not profile.duplicate_first, duplicate),
+        Step(_last_message_id, (names.EXPECTED_ID,)),
+        Step(_rollup, (names.ROLLUP,)),
+        Step(_count, concerns=lambda config: config.allow_msg_counter),
+        *when(not profile.size_first, message_size, header_size),
+        Step(_unwanted, concerns=lambda config: config.retention == "interest"),
+        *when(profile.message_ttl, Step(_ttl, (names.TTL,))),
+        Step(_full, concerns=lambda config: config.discard == "new"),
+    )
 
 
 class Admission:
-    """The checks of `ORDER` that one stream needs, picked once for each combination of control headers."""
+    """The steps that one stream needs, picked once for each combination of control headers."""
 
-    __slots__ = ("_checks", "_concerning", "for_plain")
+    __slots__ = ("_by_line", "_chosen", "_concerning", "for_message_id", "for_plain")
 
-    def __init__(self, config: StreamConfig) -> None:
-        self._concerning = [check for check in ORDER if check.concerns(config)]
-        self._checks: dict[tuple[bytes, ...], tuple[Callable[..., PubAck | None], ...]] = {}
-        self.for_plain = tuple(check.run for check in self._concerning if not check.headers)
+    def __init__(self, config: StreamConfig, profile: ServerProfile) -> None:
+        self._by_line = profile.headers_found_by_line
+        self._concerning = [step for step in order(profile) if step.concerns(config)]
+        self._chosen: dict[tuple[bytes, ...], tuple[Run, ...]] = {}
+        self.for_plain = self._choose(())
         """What a message without headers must pass; on most streams nothing."""
+        self.for_message_id = self._choose((names.MESSAGE_ID,))
+        """What a message with a message ID and no other header must pass."""
 
-    def checks(self, control: Control) -> tuple[Callable[..., PubAck | None], ...]:
-        """Return what a message with these control headers must pass."""
+    def read(self, block: bytes) -> tuple[Control, tuple[Run, ...]]:
+        """Return the control headers of a block, and what a message with them must pass."""
+        control = read_control(block, by_line=self._by_line)
         present = tuple(control)
-        chosen = self._checks.get(present)
-        if chosen is None:
-            chosen = self._checks[present] = tuple(
-                check.run
-                for check in self._concerning
-                if not check.headers or not control.keys().isdisjoint(check.headers)
-            )
-        return chosen
+        steps = self._chosen.get(present)
+        if steps is None:
+            steps = self._chosen[present] = self._choose(present)
+        return control, steps
 
-
-def rolled_up(control: Control, subject: str) -> str:
-    """Return which messages an accepted rollup on *subject* replaces."""
-    return ">" if control[ROLLUP].lower() == b"all" else subject
+    def _choose(self, present: tuple[bytes, ...]) -> tuple[Run, ...]:
+        return tuple(
+            step.run for step in self._concerning if not step.headers or not set(present).isdisjoint(step.headers)
+        )

@@ -8,18 +8,25 @@ from typing import Final
 
 import msgspec
 
-from lattice_store.errors import api_error
+from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
+from lattice_store.limits import SECOND_NS
 from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
-from lattice_store_sim._core import _publish
+from lattice_store_sim._core import _control as names
+from lattice_store_sim._core import _publish, _retention
 from lattice_store_sim._core._context import Context
+from lattice_store_sim._core._control import NO_CONTROL, Control, lone_message_id, read_control
+from lattice_store_sim._core._counter import CounterAck, value_of
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._ttl import Expiry, is_marker, marker_headers
 
 _NEVER: Final = sys.maxsize
+_MARKER_RETRY_NS: Final = 2 * SECOND_NS
+"""How long a message whose delete marker was refused stays before it is looked at again (sdm.go)."""
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
@@ -40,19 +47,28 @@ class Stream:
         self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
         self.cursors: list[Cursor] = []
+        self.due_ns = 0
+        """Nothing comes due before; kept so that a publish need not ask for the deadline."""
         self._configure(config)
+        self._watch(Expiry(self.log, config.max_age, ttls=config.allow_msg_ttl))
 
     def _configure(self, config: StreamConfig) -> None:
         self.config = config
         self.captures = compile_filters(config.subjects)
-        self._admission = _publish.Admission(config)
-        self._due_ns = 0
+        self._admission = _publish.Admission(config, self.context.profile)
+        self.due_ns = 0
+
+    def _watch(self, expiry: Expiry) -> None:
+        self.expiry = expiry
+        if self.config.allow_msg_ttl:
+            self.log.observers.append(expiry)
 
     def copy(self, context: Context) -> Stream:
         """Return the same stream for another server; replays stay with this one."""
         copied = Stream(self.config, self.created_ns, context)
         copied.log, copied.dedupe = self.log.copy(), self.dedupe.copy()
         copied.last_message_id = self.last_message_id
+        copied._watch(self.expiry.copy(copied.log))
         return copied
 
     # -- time -----------------------------------------------------------------------------------
@@ -60,26 +76,40 @@ class Stream:
     @property
     def deadline_ns(self) -> int | None:
         """When something of this stream comes due."""
-        due = [deadline for deadline in (self.log.deadline_ns, self.dedupe.deadline_ns) if deadline is not None]
+        due = [deadline for deadline in (self.expiry.deadline_ns, self.dedupe.deadline_ns) if deadline is not None]
         return min(due, default=None)
 
     def advance(self, now_ns: int) -> None:
         """Let everything come due that is due by *now_ns*."""
-        while now_ns >= self._due_ns:  # never later than the deadline; kept so that a publish need not ask for it
+        while now_ns >= self.due_ns:
             deadline = self.deadline_ns
             if deadline is not None and deadline <= now_ns:
                 self._come_due(deadline)
             else:
-                self._due_ns = _NEVER if deadline is None else deadline
+                self.due_ns = _NEVER if deadline is None else deadline
 
     def _come_due(self, now_ns: int) -> None:
         """Do all that is due at *now_ns*; nothing due then is left."""
-        self.log.expire(now_ns)
+        for sequence in self.expiry.due(now_ns):
+            message = self.log.messages.get(sequence)
+            if message is not None:  # otherwise the marker of an earlier one has replaced it
+                self._expire(message, now_ns)
         self.dedupe.expire(now_ns)
+
+    def _expire(self, message: Message, now_ns: int) -> None:
+        """Remove a message; in place of a subject's last one a delete marker is published."""
+        marker_ttl = self.config.subject_delete_marker_ttl
+        if not marker_ttl or self.log.subjects.count(message.subject) > 1 or is_marker(message):
+            self.log.remove(message.sequence)
+            return
+        try:
+            self.publish(message.subject, b"", marker_headers(marker_ttl), now_ns)
+        except ApiError:
+            self.expiry.postpone(message.sequence, now_ns + _MARKER_RETRY_NS)
 
     def due_by(self, deadline_ns: int) -> None:
         """Note that something will come due; the stream would not ask before its next deadline."""
-        self._due_ns = min(self._due_ns, deadline_ns)
+        self.due_ns = min(self.due_ns, deadline_ns)
 
     # -- publish --------------------------------------------------------------------------------
 
@@ -90,34 +120,58 @@ class Stream:
             ApiError: refused; nothing has changed.
         """
         log = self.log
-        sequence = log.last_sequence + 1
-        message = Message(subject, sequence, now_ns, headers, payload)
+        message = Message(subject, log.last_sequence + 1, now_ns, headers, payload)
         block = headers.block
-        if block:
-            control = _publish.read_control(block)
-            checks = self._admission.checks(control)
+        if not block:
+            control, steps = NO_CONTROL, self._admission.for_plain
+        elif message_id := lone_message_id(block):
+            control, steps = {names.MESSAGE_ID: message_id}, self._admission.for_message_id
         else:
-            control = _publish.NO_CONTROL
-            checks = self._admission.for_plain
-        for check in checks:
-            ack = check(self, message, control)
-            if ack is not None:
-                return ack
+            control, steps = self._admission.read(block)
+        for step in steps:
+            outcome = step(self, message, control)
+            if outcome is not None:
+                if isinstance(outcome, PubAck):
+                    return outcome
+                message = outcome
         log.append(message)
         if self.config.max_age:
             self.due_by(now_ns + self.config.max_age)
-        self.last_message_id = b""
         if control:
-            self._follow_up(message, control)
+            return self._follow_up(message, control)
+        self.last_message_id = b""
+        return PubAck(self.config.name, message.sequence)
+
+    def _follow_up(self, message: Message, control: Control) -> PubAck:
+        """Do what the control headers of a stored message ask for."""
+        self._remember(control, message.sequence, message.time_ns, message.time_ns)
+        if names.ROLLUP in control:
+            self.log.purge(_rolled_up(control, message.subject), keep=1)
+        if names.TTL in control:
+            self.due_ns = 0
+        if self.config.allow_msg_counter:
+            return CounterAck(self.config.name, message.sequence, value=value_of(message.payload))
+        return PubAck(self.config.name, message.sequence)
+
+    def _remember(self, control: Control, sequence: int, stored_ns: int, now_ns: int) -> None:
+        message_id = self.last_message_id = control.get(names.MESSAGE_ID, b"")
+        if message_id:
+            self.dedupe.remember(message_id, sequence, stored_ns, now_ns)
+            self.due_by(now_ns + self.config.duplicate_window)
+
+    def skip(self, message: Message, control: Control) -> PubAck:
+        """Take a message that nobody is interested in: it gets a sequence, but is not stored."""
+        sequence = self.log.skip(message.time_ns)
+        self._remember(control, sequence, 0, message.time_ns)
+        if names.ROLLUP in control:
+            self.log.purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
-    def _follow_up(self, message: Message, control: _publish.Control) -> None:
-        if _publish.MESSAGE_ID in control:
-            message_id = self.last_message_id = control[_publish.MESSAGE_ID]
-            self.dedupe.remember(message_id, message.sequence, message.time_ns)
-            self.due_by(message.time_ns + self.dedupe.window_ns)
-        if _publish.ROLLUP in control:
-            self.log.purge(_publish.rolled_up(control, message.subject), keep=1)
+    # -- retention ------------------------------------------------------------------------------
+
+    def wanted(self, subject: str) -> bool:
+        """Return whether any consumer is interested in a subject."""
+        return _retention.is_wanted(self, subject)
 
     # -- reads ----------------------------------------------------------------------------------
 
@@ -192,20 +246,31 @@ class Stream:
 
     def update(self, config: StreamConfig, now_ns: int) -> None:
         """Take over an accepted configuration; lowered limits evict at once, a new window judges all IDs."""
+        ttls_before = self.config.allow_msg_ttl
         self._configure(config)
-        self.dedupe.window_ns = config.duplicate_window
+        self.dedupe.change_window(config.duplicate_window, now_ns)
+        self.expiry.change_age(config.max_age)
+        if config.allow_msg_ttl and not ttls_before:
+            self._watch(Expiry(self.log, config.max_age, ttls=True))
         self.log.change_limits(config)
         self.advance(now_ns)
 
     def restart(self, now_ns: int) -> None:
         """Rebuild from the stored messages what the server keeps in memory only (stream.go ``rebuildDedupe``)."""
-        self.dedupe = Dedupe(self.dedupe.window_ns)
-        for message in self.log.messages.values():
-            message_id = _publish.read_control(message.headers.block).get(_publish.MESSAGE_ID)
-            if message_id is not None:
-                self.dedupe.remember(message_id, message.sequence, message.time_ns)
-        last = self.log.messages.get(self.log.last_sequence)
-        control = _publish.NO_CONTROL if last is None else _publish.read_control(last.headers.block)
-        self.last_message_id = control.get(_publish.MESSAGE_ID, b"")
-        self._due_ns = 0
+        self.dedupe = Dedupe(self.config.duplicate_window)
+        self.last_message_id = b""
+        since_ns = now_ns - self.config.duplicate_window
+        for sequence in range(self.log.first_since(since_ns), self.log.last_sequence + 1):
+            message = self.log.messages.get(sequence)
+            if message is not None:
+                control = read_control(message.headers.block) if message.headers else NO_CONTROL
+                self._remember(control, sequence, message.time_ns, now_ns)
+        if self.log.last_sequence not in self.log.messages:
+            self.last_message_id = b""
+        self.due_ns = 0
         self.advance(now_ns)
+
+
+def _rolled_up(control: Control, subject: str) -> str:
+    """Return which messages an accepted rollup on *subject* replaces."""
+    return ">" if control[names.ROLLUP].lower() == b"all" else subject

@@ -10,8 +10,9 @@ from lattice_store.errors import (
     WrongLastSequenceError,
 )
 from lattice_store.model import DiscardPolicy, PubAck
-from lattice_store_sim._core import _publish
-from lattice_store_sim._core._publish import read_control
+from lattice_store_sim._core._control import read_control
+from lattice_store_sim._core._profile import PROFILES
+from lattice_store_sim._core._publish import order
 from tests.unit.sim.helpers import Bench, block
 
 ID, LAST, SUBJECT_LAST = "Nats-Msg-Id", "Nats-Expected-Last-Sequence", "Nats-Expected-Last-Subject-Sequence"
@@ -270,32 +271,32 @@ def test_headers_of_other_features_are_refused(header, value, refusal):
 # -- order -------------------------------------------------------------------------------------------
 
 IN_ORDER = [
-    ((), "_message_size", 10054),
-    (("Nats-Batch-Id", "x"), "_batch", 10174),
-    (("Nats-Incr", "1"), "_counter", 10168),
-    ((STREAM, "T"), "_expected_stream", 10060),
-    ((TTL, "1"), "_ttl_disabled", 10166),
-    ((SUBJECT_LAST, "9"), "_last_subject_sequence", 10071),
-    ((LAST, "9"), "_last_sequence", 10071),
-    (("Nats-Schedule", "x"), "_schedule", 10188),
-    (("Nats-Scheduler", "x"), "_scheduler", 10212),
-    (("Nats-Stream-Source", "x"), "_source", 10227),
-    ((ID, "one"), "_duplicate", None),
-    ((LAST_ID, "zero"), "_last_message_id", 10070),
-    ((ROLLUP, "x"), "_rollup", 10111),
-    ((), "_full", 10077),
+    ((), 10054),
+    (("Nats-Batch-Id", "x"), 10174),
+    (("Nats-Incr", "1"), 10168),
+    ((STREAM, "T"), 10060),
+    ((TTL, "1"), 10166),
+    ((SUBJECT_LAST, "9"), 10071),
+    ((LAST, "9"), 10071),
+    (("Nats-Schedule", "x"), 10188),
+    (("Nats-Scheduler", "x"), 10212),
+    (("Nats-Stream-Source", "x"), 10227),
+    ((ID, "one"), None),
+    ((LAST_ID, "zero"), 10070),
+    ((ROLLUP, "x"), 10111),
+    ((), 10077),
 ]
 
 
-def test_the_order_is_the_one_written_down():
-    order = [check.run.__name__ for check in _publish.ORDER]
-    assert order == [
-        "_sealed",
-        "_message_size",
-        "_header_size",
-        *[name for _, name, _ in IN_ORDER[1:-1]],
-        "_ttl_invalid",
-        "_full",
+def steps(version):
+    return [step.run.__name__.removeprefix("_") for step in order(PROFILES[version])]
+
+
+def test_the_order_of_the_newest_is_the_one_written_down():
+    assert steps("2.15") == [
+        *("sealed", "message_size", "batch", "request_info", "header_size", "increment", "expected_stream"),
+        *("ttl_disabled", "last_subject_sequence", "last_sequence", "schedule", "scheduler", "source"),
+        *("duplicate", "last_message_id", "rollup", "count", "unwanted", "ttl", "full"),
     ]
 
 
@@ -305,8 +306,8 @@ def test_of_everything_that_is_wrong_the_first_in_order_decides(first):
     bench = Bench.with_stream(discard=DiscardPolicy.NEW, max_msgs=1, max_msg_size=1000)
     bench.publish("a", b"", (ID, "one"))
     payload = b"x" * (1000 if first == 0 else 1)
-    headers = [header for header, _, _ in IN_ORDER[first:] if header]
-    err_code = IN_ORDER[first][2]
+    headers = [header for header, _ in IN_ORDER[first:] if header]
+    err_code = IN_ORDER[first][1]
     if err_code is None:
         assert bench.publish("a", payload, *headers) == PubAck("S", 1, duplicate=True)
     else:
