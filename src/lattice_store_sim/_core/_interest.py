@@ -6,6 +6,8 @@ from collections import Counter
 
 from lattice_store.subjects import is_literal, matches
 
+_Groups = Counter[str | None]
+
 
 class Interest:
     """Subscriptions by subject or wildcard and queue group, counted: two clients may subscribe alike."""
@@ -13,31 +15,38 @@ class Interest:
     __slots__ = ("_literal", "_wildcard")
 
     def __init__(self) -> None:
-        self._literal: Counter[tuple[str, str | None]] = Counter()
-        self._wildcard: Counter[tuple[str, str | None]] = Counter()
+        self._literal: dict[str, _Groups] = {}
+        self._wildcard: dict[str, _Groups] = {}
 
-    def _table(self, subject: str) -> Counter[tuple[str, str | None]]:
+    def _table(self, subject: str) -> dict[str, _Groups]:
         return self._literal if is_literal(subject) else self._wildcard
 
     def subscribe(self, subject: str, group: str | None = None) -> None:
-        self._table(subject)[subject, group] += 1
+        self._table(subject).setdefault(subject, Counter())[group] += 1
 
     def unsubscribe(self, subject: str, group: str | None = None) -> None:
         """Take back one `subscribe`."""
         table = self._table(subject)
-        table[subject, group] -= 1
-        if not table[subject, group]:
-            del table[subject, group]
+        groups = table[subject]
+        groups[group] -= 1
+        if not groups[group]:
+            del groups[group]
+        if not groups:
+            del table[subject]
 
-    def has(self, subject: str, group: str | None = None) -> bool:
-        """Return whether a message to the literal *subject* would reach a subscriber, of *group* if that is given."""
-        for table in (self._literal, self._wildcard):
-            for listened, member_of in table:
-                if (group is None or group == member_of) and matches(listened, subject):
-                    return True
-        return False
+    def has(self, subject: str) -> bool:
+        """Return whether a message to the literal *subject* would reach a subscriber."""
+        return subject in self._literal or any(matches(listened, subject) for listened in self._wildcard)
+
+    def names(self, subject: str, group: str | None) -> bool:
+        """Return whether a subscription of that group, or of none, is to *subject* itself and not to a wildcard.
+
+        A push consumer counts no other (nats-server sublist.go, ``registerNotification``).
+        """
+        return group in self._literal.get(subject, ())
 
     def copy(self) -> Interest:
         copied = Interest()
-        copied._literal, copied._wildcard = self._literal.copy(), self._wildcard.copy()
+        copied._literal = {subject: groups.copy() for subject, groups in self._literal.items()}
+        copied._wildcard = {subject: groups.copy() for subject, groups in self._wildcard.items()}
         return copied

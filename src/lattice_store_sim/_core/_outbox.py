@@ -23,3 +23,17 @@ def status(to: str, code: int, description: str = "", *headers: tuple[str, objec
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     line = f"NATS/1.0 {code} {description}" if description else f"NATS/1.0 {code}"
     return Outgoing(to=to, headers=f"{line}\r\n{lines}\r\n".encode())
+
+
+def idle_heartbeat(to: str, consumer_sequence: int, stream_sequence: int, stalled_by: str = "") -> Outgoing:
+    """Return what a consumer sends when it has nothing to send.
+
+    Args:
+        to: its deliver subject, or the inbox of a pull request.
+        consumer_sequence: of its last delivery.
+        stream_sequence: of the last message it has looked at.
+        stalled_by: the flow control request it waits for.
+    """
+    stalled = (("Nats-Consumer-Stalled", stalled_by),) if stalled_by else ()
+    last = (("Nats-Last-Consumer", consumer_sequence), ("Nats-Last-Stream", stream_sequence))
+    return status(to, 100, "Idle Heartbeat", *last, *stalled)

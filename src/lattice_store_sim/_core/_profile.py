@@ -158,6 +158,14 @@ class ServerProfile:
     lifted_consumer_limits_ignored: bool = True
     """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
 
+    # -- consumers at run time --------------------------------------------------------------------
+    ack_floor_at_creation: bool = True
+    """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
+    idle_awaits_acks: bool = True
+    """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.14 on."""
+    priority_groups: bool = True
+    """Whether pull requests are asked for priorities that their consumer has not; from 2.11 on."""
+
 
 _NO_HEADERS: Final = frozenset({"no_hdr"})
 _BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "up_to_seq", "up_to_time"})
@@ -186,6 +194,8 @@ _2_12: Final = attrs.evolve(
     workqueue_start_first=False,
     changeable_in_consumers=frozenset({"mem_storage"}),
     lifted_consumer_limits_ignored=False,
+    ack_floor_at_creation=False,
+    idle_awaits_acks=False,
 )
 _2_11: Final = attrs.evolve(
     _2_12,
@@ -234,6 +244,7 @@ _2_10: Final = attrs.evolve(
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     time_search="scan",
     consumer_pauses=False,
+    priority_groups=False,
 )
 _2_9: Final = attrs.evolve(
     _2_10,

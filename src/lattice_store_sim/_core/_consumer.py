@@ -1,0 +1,385 @@
+"""One consumer at run time: what it delivers next, to whom, and what it does with acks.
+
+A consumer runs when it is signalled, as the server's does: by a message it wants, a pull request, an ack that makes
+room, a redelivery that is due, interest that came. A run delivers all it can (nats-server consumer.go,
+``loopAndGatherMsgs``); the stream lets signalled consumers run at the end of each verb.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lattice_store.model import Message
+from lattice_store_sim._core._acks import Ack, Acks
+from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._consumer_info import ConsumerInfo
+from lattice_store_sim._core._consumer_set import Purge
+from lattice_store_sim._core._delivery import Delivery, Pace
+from lattice_store_sim._core._idleness import Idleness
+from lattice_store_sim._core._outbox import Outgoing, status
+from lattice_store_sim._core._position import Position
+from lattice_store_sim._core._pull_rules import refusal
+from lattice_store_sim._core._pulls import PullRequest, Pulls, Waiting
+from lattice_store_sim._core._push import Push
+
+if TYPE_CHECKING:
+    from lattice_store_sim._core._stream import Stream
+
+
+class _Held(NamedTuple):
+    """A delivery that has to wait, and the pull request it answers."""
+
+    until_ns: int
+    delivery: Delivery
+    request: Waiting | None
+
+
+class Consumer:
+    """A consumer of one stream.
+
+    Args:
+        stream: what it reads.
+        name: its name, given or made up.
+        config: normalised.
+        created_ns: now.
+    """
+
+    def __init__(self, stream: Stream, name: str, config: ConsumerConfig, *, created_ns: int) -> None:
+        context, limits = stream.context, stream.config
+        self.name = name
+        self.config = config
+        self.created_ns = created_ns
+        self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
+        self.acks = Acks(config, self.position.next - 1, floor_known=context.profile.ack_floor_at_creation)
+        self.pulls = Pulls(context)
+        self.push = Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns) if config.deliver_subject else None
+        idle_since = None if self.push is not None and self.push.active else created_ns
+        self._idleness = Idleness(config.inactive_threshold, idle_since)
+        replayed_to = stream.log.last_sequence if config.replay_policy == "original" else 0
+        self._pace = Pace(replayed_to, config.rate_limit_bps, limits.max_msg_size, created_ns)
+        self._stream = stream
+        self._ack_prefix = f"$JS.ACK.{stream.config.name}.{name}."
+        self._signalled = self.push is not None
+        self._held: _Held | None = None
+        self._resume_ns = self._resumes_at(created_ns)
+        self._gone: list[int] = []
+        self._delivered_ns: int | None = None
+        self._acked_ns: int | None = None
+
+    # -- what the stream tells ------------------------------------------------------------------
+
+    def wants(self, subject: str) -> bool:
+        return self.position.wants(subject)
+
+    def added(self, message: Message) -> None:
+        """Note that the stream grew."""
+        if self.position.added(message) and self._may_deliver:
+            self._signalled = True
+
+    def removed(self, message: Message) -> None:
+        """Note that the stream lost a message."""
+        self.position.removed(message)
+        if message.sequence in self.acks.pending or message.sequence in self.acks.redelivered:
+            self._gone.append(message.sequence)
+            self._signalled = True
+
+    def purged(self, purge: Purge) -> None:
+        """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
+        log, filters = self._stream.log, self.config.filters
+        if purge.removed:
+            self.position.recount()
+            self.acks.forget_redelivered_below(log.first_sequence)
+        if purge.covers(filters):
+            self.position.skip_to(first := purge.first_left(log))
+            self.acks.purged(first, self.position.next)
+        elif purge.is_within(filters):
+            self.position.skip_to(first := log.first_sequence)
+            gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
+            self.acks.purged(first, self.position.next, gone)
+        if len(purge.removed) == 1:
+            self._gone.extend(purge.removed)
+        self._signalled = True
+
+    # -- time -----------------------------------------------------------------------------------
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When something comes due."""
+        due = [self.acks.deadline_ns, self._resume_ns, self._idleness.due_ns]
+        if self._held is not None:
+            due.append(self._held.until_ns)
+        else:
+            due += [self.pulls.deadline_ns, self.push.deadline_ns if self.push is not None else None]
+        return min((one for one in due if one is not None), default=None)
+
+    def advance(self, now_ns: int) -> None:
+        """Do all that is due by *now_ns*."""
+        if self._held is not None and self._held.until_ns <= now_ns:
+            self._release(now_ns)
+        if _has_come(self.acks.deadline_ns, now_ns):
+            self.acks.expire(now_ns)
+            self._signalled = True
+        if _has_come(self._resume_ns, now_ns):
+            self._resume_ns = None
+            self._signalled = True
+        if self._held is None:
+            self._advance_clients(now_ns)
+        if _has_come(self._idleness.due_ns, now_ns):
+            self._look_at_idleness(now_ns)
+
+    def _advance_clients(self, now_ns: int) -> None:
+        if _has_come(self.pulls.deadline_ns, now_ns):
+            self.pulls.review(now_ns, self._last, dry=True)
+            self._signalled = True
+        if self.push is not None and _has_come(self.push.deadline_ns, now_ns):
+            self.push.beat(now_ns, self._last)
+
+    def _look_at_idleness(self, now_ns: int) -> None:
+        self.pulls.review(now_ns, self._last, dry=True)
+        in_use = self.push is None and self._idleness.put_off(
+            now_ns, self.pulls, self.acks, acks_awaited=self._stream.context.profile.idle_awaits_acks
+        )
+        if not in_use:
+            self._stream.remove_consumer(self, now_ns)
+
+    @property
+    def _last(self) -> tuple[int, int]:
+        """What a heartbeat tells."""
+        return self.acks.delivered.consumer_sequence, self.position.next - 1
+
+    def _resumes_at(self, now_ns: int) -> int | None:
+        until = self.config.pause_until
+        return until if until is not None and until > now_ns else None
+
+    # -- delivering -----------------------------------------------------------------------------
+
+    @property
+    def _may_deliver(self) -> bool:
+        """Whether somebody would take a message."""
+        return self.push.active and not self.push.stalled if self.push is not None else len(self.pulls) > 0
+
+    def run(self, now_ns: int) -> bool:
+        """Deliver all that can be delivered, if signalled; return whether that was so."""
+        if not self._signalled:
+            return False
+        self._signalled = False
+        gone, self._gone = self._gone, []
+        for sequence in gone:
+            self._settle(self.acks.dropped(sequence))
+            self._acked_ns = now_ns
+        if self._held is None:
+            paused = self._resume_ns is not None
+            while not paused and self._may_deliver and self._deliver_next(now_ns):
+                pass
+            if self._held is None:
+                self._pace.rest(self.position.next)
+                self.pulls.review(now_ns, self._last, dry=paused or not self.acks.full)
+        if (deadline := self.deadline_ns) is not None:
+            self._stream.due_by(deadline)
+        return True
+
+    def _deliver_next(self, now_ns: int) -> bool:
+        """Deliver one message; return False if there is none, nobody to take it, or it has to wait."""
+        taken = self._take()
+        if taken is None:
+            return False
+        message, count = taken
+        delivery = self._delivery(message, count)
+        request = None
+        if self.push is None:
+            request = self.pulls.next(delivery.size, now_ns)
+            if request is None:
+                self._give_back(message, count)
+                return False
+        delay = self._pace.delay(delivery, now_ns)
+        self._held = _Held(now_ns + delay, delivery, request)
+        if not delay:
+            self._release(now_ns)
+        return not delay
+
+    def _take(self) -> tuple[Message, int] | None:
+        """Return the next message and how often it will have been delivered: what is redelivered comes first."""
+        messages = self._stream.log.messages
+        while sequence := self.acks.next_again():
+            if (message := messages.get(sequence)) is not None:
+                return message, self.acks.redelivered[sequence] + 1
+            self.acks.redelivered[sequence] -= 1
+            self._settle(self.acks.dropped(sequence))
+        if self.acks.full:
+            return None
+        fresh = self.position.take()
+        return None if fresh is None else (fresh, 1)
+
+    def _give_back(self, message: Message, count: int) -> None:
+        if not (count == 1 and self.position.give_back(message)):
+            self.acks.put_back(message.sequence)
+
+    def _delivery(self, message: Message, count: int) -> Delivery:
+        number, pending = self.acks.delivered.consumer_sequence + 1, self.position.pending
+        subject = f"{self._ack_prefix}{count}.{message.sequence}.{number}.{message.time_ns}.{pending}"
+        return Delivery.of(message, count, subject, headers_only=self.config.headers_only)
+
+    def _release(self, now_ns: int) -> None:
+        """Send what is held."""
+        assert self._held is not None
+        delivery, request = self._held.delivery, self._held.request
+        self._held = None
+        self._signalled = True
+        context, sequence = self._stream.context, delivery.message.sequence
+        self.acks.deliver(sequence, now_ns)
+        self._delivered_ns = now_ns
+        if request is not None:
+            context.send(delivery.to(request.reply))
+            self._idleness.used(now_ns)
+            if request.left <= 0 < request.bytes_left:
+                context.send(request.status(409, "Batch Completed"))
+        elif self.push is not None:
+            self.push.send(delivery, now_ns)
+        if self.config.ack_policy == "none":
+            self._settle([sequence])
+
+    def _settle(self, sequences: list[int]) -> None:
+        if sequences:
+            self._stream.settled(self, sequences)
+
+    # -- clients --------------------------------------------------------------------------------
+
+    def pull(self, request: PullRequest, reply: str, now_ns: int) -> None:
+        """Take a pull request; what it gets goes to *reply*."""
+        context, config = self._stream.context, self.config
+        refused = refusal(request, config, context.profile)
+        if refused is not None:
+            context.send(status(reply, *refused))
+            return
+        if request.no_wait:
+            self.position.clamp()
+            pending = self.position.pending + self.acks.queued
+            if not pending and not request.expires:
+                self._idleness.used(now_ns)
+                context.send(status(reply, 404, "No Messages"))
+                return
+            self.pulls.review(now_ns, self._last, dry=False)
+            if 0 < pending < self.pulls.wanted:
+                self._idleness.used(now_ns)
+                context.send(status(reply, 408, "Requests Pending"))
+                return
+        if len(self.pulls) == config.max_waiting:
+            if not request.idle_heartbeat:
+                context.send(status(reply, 409, "Exceeded MaxWaiting"))
+            return
+        self._idleness.used(now_ns)
+        self.pulls.add(Waiting.of(request, reply, now_ns))
+        self._signalled = True
+
+    def ack(self, ack: Ack, reply: str, now_ns: int) -> None:
+        """Take an ack of any kind; it is confirmed to *reply* if that is given."""
+        self._idleness.acked(now_ns)
+        confirmed = ack.stream_sequence > 0
+        if ack.kind in ("ack", "term", "next"):
+            confirmed = self._take_ack(ack, now_ns)
+        elif ack.kind == "nak":
+            self._take_nak(ack, now_ns)
+        elif ack.kind == "progress" and self.acks.in_progress(ack.stream_sequence, now_ns):
+            self._delivered_ns = now_ns
+        if ack.kind == "next" and ack.request is not None:
+            self.pull(ack.request, reply, now_ns)
+        elif reply and confirmed:
+            self._stream.context.send(Outgoing(reply))
+
+    def _take_ack(self, ack: Ack, now_ns: int) -> bool:
+        """Return whether the ack is confirmed; one of what was not delivered yet is not."""
+        sequence, consumer_sequence = ack.stream_sequence, ack.consumer_sequence
+        if sequence >= self.position.next and not self.config.flow_control:
+            return False
+        if self.config.ack_policy == "all" and self.acks.is_below_floor(sequence, consumer_sequence):
+            return sequence > 0
+        full = self.acks.full
+        self._settle(self.acks.ack(sequence, consumer_sequence))
+        self._acked_ns = now_ns
+        if full:
+            self._signalled = True
+        return True
+
+    def _take_nak(self, ack: Ack, now_ns: int) -> None:
+        if self.acks.nak(ack.stream_sequence, ack.consumer_sequence, ack.delay_ns, now_ns):
+            if ack.delay_ns is None:
+                self._signalled = True
+            else:
+                self._delivered_ns = now_ns
+
+    def answer_flow_control(self, subject: str) -> None:
+        """Take a client's answer to a flow control request."""
+        if self.push is not None and self.push.answered(subject):
+            self._signalled = True
+
+    def interest_changed(self, now_ns: int) -> None:
+        """Look whether anybody listens to the deliver subject."""
+        if self.push is None or self.push.active == self.push.has_interest:
+            return
+        self.push.active = not self.push.active
+        if self.push.active:
+            self._signalled = True
+            self._idleness.end()
+        else:
+            self._idleness.begin(now_ns)
+
+    # -- administration -------------------------------------------------------------------------
+
+    def update(self, config: ConsumerConfig, now_ns: int) -> None:
+        """Take over an accepted configuration (consumer.go, ``updateConfig``)."""
+        old, self.config = self.config, config
+        if self.push is not None:
+            self.push.config = config
+            if config.deliver_subject != old.deliver_subject:
+                self.acks.expire_all(now_ns)
+                self.interest_changed(now_ns)
+        self.acks.reconfigure(config, now_ns)
+        if config.max_ack_pending != old.max_ack_pending:
+            self._signalled = True
+        if config.rate_limit_bps != old.rate_limit_bps:
+            self._pace.change_rate(config.rate_limit_bps, now_ns)
+        if config.inactive_threshold != old.inactive_threshold:
+            self._idleness = Idleness(config.inactive_threshold, now_ns)
+        if config.pause_until != old.pause_until:
+            self._resume_ns = self._resumes_at(now_ns)
+        self.position.change_filters(config.filters)
+        self.run(now_ns)
+
+    def reset(self, sequence: int, now_ns: int) -> None:
+        """Begin anew at *sequence*."""
+        self.acks.reset(sequence - 1)
+        self.position.rewind(sequence)
+        self._delivered_ns = self._acked_ns = None
+        self._signalled = True
+        self.run(now_ns)
+
+    def close(self, description: str) -> None:
+        """End: open pull requests are told why."""
+        self.pulls.close(description)
+
+    def info(self, now_ns: int) -> ConsumerInfo:
+        """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""
+        self.position.clamp()
+        self.pulls.review(now_ns, self._last, dry=False)
+        acks = self.acks
+        delivered = acks.delivered
+        return ConsumerInfo(
+            stream=self._stream.config.name,
+            name=self.name,
+            created_ns=self.created_ns,
+            config=self.config,
+            delivered=delivered,
+            delivered_ns=self._delivered_ns,
+            ack_floor=acks.floor,
+            acked_ns=self._acked_ns,
+            num_ack_pending=len(acks.pending),
+            num_redelivered=0 if self.config.max_deliver == 1 else len(acks.redelivered),
+            num_waiting=len(self.pulls),
+            num_pending=self.position.pending,
+            push_bound=self.push is not None and self.push.active,
+            pause_remaining=None if self._resume_ns is None else self._resume_ns - now_ns,
+        )
+
+
+def _has_come(deadline_ns: int | None, now_ns: int) -> bool:
+    return deadline_ns is not None and deadline_ns <= now_ns

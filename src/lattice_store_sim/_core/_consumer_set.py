@@ -1,0 +1,107 @@
+"""The consumers of one stream, by name: what happens to its log is told to them, and they run in turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lattice_store.model import Message
+from lattice_store.subjects import covers
+from lattice_store_sim._core._filters import compile_filters
+
+if TYPE_CHECKING:
+    from lattice_store_sim._core._consumer import Consumer
+    from lattice_store_sim._core._log import Log
+
+
+class Purge:
+    """A purge under way: consumers learn of it as a whole (nats-server stream.go, ``purgeLocked``).
+
+    Args:
+        filter_: of the purged subjects, empty for all.
+    """
+
+    def __init__(self, filter_: str) -> None:
+        self._filter = filter_
+        self.removed: list[int] = []
+
+    def covers(self, filters: tuple[str, ...]) -> bool:
+        """Return whether it was about all that a consumer of these filters gets."""
+        return not self._filter or any(covers(self._filter, one) for one in filters)
+
+    def is_within(self, filters: tuple[str, ...]) -> bool:
+        """Return whether a consumer of these filters gets all that it was about."""
+        return not filters or any(covers(one, self._filter) for one in filters)
+
+    def first_left(self, log: Log) -> int:
+        """Return the first sequence that it could have removed and did not, the one to come next if there is none."""
+        if not self._filter:
+            return log.first_sequence
+        wants = compile_filters((self._filter,))
+        left = (log.subjects.first(subject) for subject in log.subjects if wants(subject))
+        return min(left, default=log.last_sequence + 1)
+
+
+class ConsumerSet(dict[str, "Consumer"]):
+    """Consumers in the order of their creation; an observer of the stream's log while there are any."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._purge: Purge | None = None
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When something of a consumer comes due."""
+        due = (deadline for one in self.values() if (deadline := one.deadline_ns) is not None)
+        return min(due, default=None)
+
+    def advance(self, now_ns: int) -> None:
+        """Do all that is due by *now_ns*."""
+        for consumer in list(self.values()):
+            consumer.advance(now_ns)
+        self.run(now_ns)
+
+    def run(self, now_ns: int) -> None:
+        """Let the signalled deliver, until nobody is: what one is done with may be removed under another."""
+        while any([consumer.run(now_ns) for consumer in list(self.values())]):
+            pass
+
+    def interest_changed(self, now_ns: int) -> None:
+        """Note that somebody began or ceased to listen."""
+        for consumer in list(self.values()):
+            consumer.interest_changed(now_ns)
+        self.run(now_ns)
+
+    # -- members --------------------------------------------------------------------------------
+
+    def add(self, consumer: Consumer) -> None:
+        if not self:
+            self._log.observers.append(self)
+        self[consumer.name] = consumer
+
+    def remove(self, consumer: Consumer) -> None:
+        del self[consumer.name]
+        if not self:
+            self._log.observers.remove(self)
+
+    # -- what happens to the log ----------------------------------------------------------------
+
+    def added(self, message: Message) -> None:
+        for consumer in self.values():
+            consumer.added(message)
+
+    def removed(self, message: Message) -> None:
+        if self._purge is not None:
+            self._purge.removed.append(message.sequence)
+            return
+        for consumer in self.values():
+            consumer.removed(message)
+
+    def purge_begins(self, filter_: str) -> None:
+        """Keep what is removed from now on to the end of the purge."""
+        self._purge = Purge(filter_)
+
+    def purge_ends(self) -> None:
+        purge, self._purge = self._purge, None
+        assert purge is not None
+        for consumer in self.values():
+            consumer.purged(purge)

@@ -1,0 +1,48 @@
+"""Which pull requests a consumer takes, in the server's order (nats-server consumer.go, ``processNextMsgRequest``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._durations import duration_text
+from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._pulls import PullRequest
+
+_HIGHEST_PRIORITY: Final = 9
+
+
+class Refusal(NamedTuple):
+    """The status that a request is answered with."""
+
+    code: int
+    description: str
+
+
+def refusal(request: PullRequest, config: ConsumerConfig, profile: ServerProfile) -> Refusal | None:
+    """Return why a request is refused whatever the consumer's state, None if it is not."""
+    if config.deliver_subject:
+        return Refusal(409, "Consumer is push based")
+    if request.malformed:
+        return Refusal(400, f"Bad Request - {request.malformed}")
+    if 0 < request.idle_heartbeat and request.expires < 2 * request.idle_heartbeat:
+        return Refusal(400, "Bad Request - heartbeat value too large")
+    if 0 < config.max_batch < request.batch:
+        return Refusal(409, f"Exceeded MaxRequestBatch of {config.max_batch}")
+    if 0 < config.max_expires < request.expires:
+        return Refusal(409, f"Exceeded MaxRequestExpires of {duration_text(config.max_expires)}")
+    if 0 < config.max_bytes < request.max_bytes:
+        return Refusal(409, f"Exceeded MaxRequestMaxBytes of {config.max_bytes}")
+    for broken, description in _PRIORITY_RULES if profile.priority_groups else ():
+        if broken(request):
+            return Refusal(400, f"Bad Request - {description}")
+    return None
+
+
+_PRIORITY_RULES: Final[tuple[tuple[Callable[[PullRequest], object], str], ...]] = (
+    (lambda request: request.min_pending or request.min_ack_pending, "Not a Overflow Priority consumer"),
+    (lambda request: request.id, "Not a Pinned Client Priority consumer"),
+    (lambda request: not 0 <= request.priority <= _HIGHEST_PRIORITY, "Priority must be between 0 and 9"),
+)
+"""Consumers with priority groups are not simulated: these are the rules for all others."""
