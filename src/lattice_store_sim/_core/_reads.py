@@ -6,12 +6,13 @@ Sources: nats-server jetstream_api.go, ``jsMsgGetRequest``; stream.go, ``getDire
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
 
 from lattice_store.model import Message
 from lattice_store.subjects import is_literal
+from lattice_store_sim._core._consumer_config import TimeNs
 from lattice_store_sim._core._filters import compile_filters, everything
 
 if TYPE_CHECKING:
@@ -24,18 +25,21 @@ _NEARBY: Final = 256
 """Up to so many sequences are looked at one by one before the subjects are asked."""
 
 
+_Unsigned = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Get(msgspec.Struct, frozen=True, kw_only=True):
     """What a get asks for, in the server's terms (jetstream_api.go, ``JSApiMsgGetRequest``); 0 and "" are "not set"."""
 
-    seq: int = 0
+    seq: _Unsigned = 0
     last_by_subj: str = ""
     next_by_subj: str = ""
-    start_time_ns: int | None = None
     batch: int = 0
     max_bytes: int = 0
+    start_time: TimeNs | None = None
     multi_last: tuple[str, ...] = ()
-    up_to_seq: int = 0
-    up_to_time_ns: int | None = None
+    up_to_seq: _Unsigned = 0
+    up_to_time: TimeNs | None = None
     no_hdr: bool = False
 
 
@@ -89,7 +93,7 @@ def find(log: Log, get: Get) -> Message | None:
 
 
 def _start(log: Log, get: Get) -> int:
-    return get.seq if get.start_time_ns is None else log.first_since(get.start_time_ns)
+    return get.seq if get.start_time is None else log.first_since(get.start_time)
 
 
 def next_of(log: Log, filter_: str, sequence: int) -> int:
@@ -200,9 +204,9 @@ def find_last_of_each(log: Log, get: Get) -> Batch:
 
 
 def _ceiling(log: Log, get: Get) -> int:
-    if get.up_to_time_ns is None:
+    if get.up_to_time is None:
         return get.up_to_seq or log.last_sequence
-    beyond = log.first_since(get.up_to_time_ns)
+    beyond = log.first_since(get.up_to_time)
     if beyond <= log.first_sequence:
         raise NothingFoundError(404, "No Results")
     return beyond - 1

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def first_since(log: Log, time_ns: int) -> int:
-    """Return a sequence, one beyond the end if nothing is as late, and what a version made of it before 2.12."""
+    """Return a sequence, one beyond the end if nothing is as late, and what a version made of it before 2.12.
+
+    Args:
+        time_ns: what does not fit into 64 bits, before 1678 and after 2262, wraps around as it does in Go.
+    """
+    time_ns = (time_ns + 2**63) % 2**64 - 2**63
     if log.profile.time_search == "exact":
         return _exact(log, time_ns)
     return _on_file(log, time_ns) if log.on_file else _on_memory(log, time_ns)

@@ -38,11 +38,11 @@ def _read(payload: bytes, profile: ServerProfile) -> Get:
 
 def _read_request(payload: bytes, profile: ServerProfile) -> Get:
     get = _read(payload, profile) if payload else Get()
-    if asks_for_nothing(get):
+    if asks_for_nothing(get) and not get.multi_last:
         raise NothingFoundError(408, "Empty Request")
     batched_last = get.last_by_subj and (get.batch > 0 or get.multi_last)
     next_of_many = get.next_by_subj and get.multi_last
-    two_ends = get.up_to_seq and get.up_to_time_ns is not None
+    two_ends = get.up_to_seq and get.up_to_time is not None
     if contradicts_itself(get) or batched_last or next_of_many or two_ends:
         raise NothingFoundError(408, "Bad Request")
     return get
@@ -53,7 +53,8 @@ def _read_options(payload: bytes, profile: ServerProfile, subject: str) -> Get:
     if payload and not profile.direct_get_body_by_subject:
         raise NothingFoundError(408, "Bad Request")
     get = _read(payload, profile) if payload else Get()
-    if not asks_for_nothing(get) or get.batch or get.up_to_seq or get.up_to_time_ns is not None:
+    more = get.batch or get.multi_last or get.up_to_seq or get.up_to_time is not None
+    if more or not asks_for_nothing(get):
         raise NothingFoundError(408, "Bad Request")
     return msgspec.structs.replace(get, last_by_subj=subject)
 

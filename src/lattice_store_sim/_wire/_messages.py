@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from lattice_store.errors import ApiError, api_error
 from lattice_store.model import Message
 from lattice_store_sim._core import _reads
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire._gets import Unsigned, asks_for_nothing, contradicts_itself, decode_get
+from lattice_store_sim._wire._gets import asks_for_nothing, contradicts_itself, decode_get
 from lattice_store_sim._wire._json import decode, decode_options, is_empty_object
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import time_text
 
+_Unsigned = Annotated[int, Meta(ge=0)]
+
 
 class _DeleteRequest(Struct):
-    seq: Unsigned = 0
+    seq: _Unsigned = 0
     no_erase: bool = False
 
 
 class _PurgeRequest(Struct):
     filter: str = ""
-    seq: Unsigned = 0
-    keep: Unsigned = 0
+    seq: _Unsigned = 0
+    keep: _Unsigned = 0
 
 
 def _bad_request() -> ApiError:
@@ -36,8 +38,7 @@ def _get(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     if is_empty_object(request.payload):
         raise _bad_request()
     get = decode_get(request.payload, core.context.profile)
-    only_many = bool(get.multi_last) and not (get.seq or get.last_by_subj or get.next_by_subj)
-    if get.batch > 0 or get.max_bytes > 0 or asks_for_nothing(get) or only_many or contradicts_itself(get):
+    if get.batch > 0 or get.max_bytes > 0 or asks_for_nothing(get) or contradicts_itself(get):
         raise _bad_request()
     message = _reads.find(core.log(name, now_ns=request.now_ns), get)
     if message is None:
