@@ -30,6 +30,12 @@ class ServerProfile:
     """Whether there are still stream templates; up to 2.12."""
     account_purge: bool = False
     """Whether a lone server purges an account (ACCOUNT.PURGE); up to 2.10."""
+    reservations: Literal["limited", "all", "none"] = "limited"
+    """Which streams' ``max_bytes`` the account's info sums up as reserved; 2.10 adds the -1 of unlimited ones too."""
+    api_level_checked: bool = True
+    """Whether Nats-Required-Api-Level is heeded (10185); from 2.12 on."""
+    info_origin: bool = True
+    """Whether infos say when and where they were gathered (``ts``, ``cluster``); from 2.10 on."""
     unknown_fields_refused: bool = True
     """Whether an unknown field of a JSON request is refused (10025); ignored up to 2.11."""
     later_fields: frozenset[str] = frozenset()
@@ -41,6 +47,8 @@ class ServerProfile:
     other_bodies_ignored: bool = True
     """Whether a body of options that is no JSON object is ignored; refused (10025) up to 2.10."""
 
+    served_apart: bool = True
+    """Whether DIRECT.GET and CONSUMER.MSG.NEXT answer 503 where nobody serves them; up to 2.9 they stay unanswered."""
     no_responders_subject: bool = True
     """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
 
@@ -67,6 +75,12 @@ class ServerProfile:
     """Whether an update can not change ``max_consumers``; up to 2.11."""
     retention_fixed: bool = False
     """Whether an update can not change the retention at all; up to 2.9."""
+    unused_file_lists_0: bool = True
+    """Whether a file stream that was never used lists sequence 0 as deleted; from 2.10 on."""
+    deleted_tail_listed: bool = True
+    """Whether a memory stream lists deleted sequences above its last message; from 2.10 on."""
+    subjects_offset_clamped: bool = False
+    """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
 
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
@@ -93,14 +107,14 @@ class ServerProfile:
     """Whether a status in a message's header block is dropped; stored up to 2.11."""
     schedulers_refused: bool = True
     """Whether the headers of a schedule's end are refused (10212); from 2.14 on."""
+    old_last_id_restored: bool = True
+    """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
     counters: bool = True
     """Counters, and headers of schedules and atomic batches, have a meaning; from 2.12 on."""
 
     # -- reads ------------------------------------------------------------------------------------
     unknown_get_fields: frozenset[str] = frozenset()
     """Fields of a get request that came later: without a meaning to this version."""
-    direct_get_heard: bool = True
-    """Whether a direct get from a stream that offers none is told that nobody listens; unanswered up to 2.9."""
     direct_get_body_by_subject: bool = True
     """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
     batch_pending_before: bool = False
@@ -123,8 +137,6 @@ class ServerProfile:
     """Whether there is CONSUMER.PAUSE; from 2.11 on."""
     consumer_resets: bool = True
     """Whether there is CONSUMER.RESET; from 2.14 on."""
-    consumer_info_time: bool = True
-    """Whether a consumer's info says when it was gathered (``ts``); from 2.10 on."""
     short_filter_in_subject: bool = True
     """Whether a single token after the name in CONSUMER.CREATE counts as a filter; from 2.10 on."""
     legacy_names_checked: bool = True
@@ -172,7 +184,12 @@ _BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "
 _PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
 
 _2_14: Final = ServerProfile(
-    version="2.14.6", api_level=4, evacuation=False, size_first=False, source_header_refused=False
+    version="2.14.6",
+    api_level=4,
+    evacuation=False,
+    size_first=False,
+    source_header_refused=False,
+    old_last_id_restored=False,
 )
 _2_12: Final = attrs.evolve(
     _2_14,
@@ -203,6 +220,7 @@ _2_11: Final = attrs.evolve(
     api_level=1,
     unknown_fields_refused=False,
     later_fields=_2_12.later_fields | {"allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode"},
+    api_level_checked=False,
     slashes_in_names=True,
     negative_limits_kept=True,
     negative_age_named=False,
@@ -236,6 +254,7 @@ _2_10: Final = attrs.evolve(
     json_errors_explained=False,
     json_documents_joined=False,
     other_bodies_ignored=False,
+    reservations="all",
     reserved_subjects=("$JS.>", "$JSC.>"),
     reserved_by_overlap=False,
     expected_subject_filter=False,
@@ -249,12 +268,16 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
-    direct_get_heard=False,
+    served_apart=False,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),
     retention_fixed=True,
-    consumer_info_time=False,
+    unused_file_lists_0=False,
+    deleted_tail_listed=False,
+    subjects_offset_clamped=True,
+    info_origin=False,
+    reservations="none",
     short_filter_in_subject=False,
     backoff_needs_more_deliveries=True,
     filters_outside_accepted=False,

@@ -14,6 +14,9 @@ from lattice_store.limits import SECOND_NS
 from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
 from lattice_store_sim._core import _control as names
 from lattice_store_sim._core import _publish, _retention
+from lattice_store_sim._core._consumer import Consumer
+from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._consumer_set import ConsumerSet
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._control import NO_CONTROL, Control, lone_message_id, read_control
 from lattice_store_sim._core._counter import CounterAck, value_of
@@ -47,6 +50,7 @@ class Stream:
         self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
         self.cursors: list[Cursor] = []
+        self.consumers = ConsumerSet(self.log)
         self.due_ns = 0
         """Nothing comes due before; kept so that a publish need not ask for the deadline."""
         self._configure(config)
@@ -67,6 +71,9 @@ class Stream:
         """Return the same stream for another server; replays stay with this one."""
         copied = Stream(self.config, self.created_ns, context)
         copied.log, copied.dedupe = self.log.copy(), self.dedupe.copy()
+        copied.consumers = ConsumerSet(copied.log)
+        for consumer in self.consumers.values():
+            copied.consumers.add(consumer.copy(copied))
         copied.last_message_id = self.last_message_id
         copied._watch(self.expiry.copy(copied.log))
         return copied
@@ -76,8 +83,8 @@ class Stream:
     @property
     def deadline_ns(self) -> int | None:
         """When something of this stream comes due."""
-        due = [deadline for deadline in (self.expiry.deadline_ns, self.dedupe.deadline_ns) if deadline is not None]
-        return min(due, default=None)
+        due = (self.expiry.deadline_ns, self.dedupe.deadline_ns, self.consumers.deadline_ns)
+        return min((deadline for deadline in due if deadline is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
         """Let everything come due that is due by *now_ns*."""
@@ -95,6 +102,7 @@ class Stream:
             if message is not None:  # otherwise the marker of an earlier one has replaced it
                 self._expire(message, now_ns)
         self.dedupe.expire(now_ns)
+        self.consumers.advance(now_ns)
 
     def _expire(self, message: Message, now_ns: int) -> None:
         """Remove a message; in place of a subject's last one a delete marker is published."""
@@ -146,7 +154,7 @@ class Stream:
         """Do what the control headers of a stored message ask for."""
         self._remember(control, message.sequence, message.time_ns, message.time_ns)
         if names.ROLLUP in control:
-            self.log.purge(_rolled_up(control, message.subject), keep=1)
+            self._purge(_rolled_up(control, message.subject), keep=1)
         if names.TTL in control:
             self.due_ns = 0
         if self.config.allow_msg_counter:
@@ -164,7 +172,7 @@ class Stream:
         sequence = self.log.skip(message.time_ns)
         self._remember(control, sequence, 0, message.time_ns)
         if names.ROLLUP in control:
-            self.log.purge(_rolled_up(control, message.subject))
+            self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
     # -- retention ------------------------------------------------------------------------------
@@ -176,7 +184,7 @@ class Stream:
     # -- reads ----------------------------------------------------------------------------------
 
     def info(self) -> StreamInfo:
-        return StreamInfo(config=self.config, created_ns=self.created_ns, state=self.log.state(len(self.cursors)))
+        return StreamInfo(config=self.config, created_ns=self.created_ns, state=self.log.state(self._readers))
 
     def get_message(self, sequence: int) -> Message:
         """Return the message stored at *sequence*.
@@ -189,13 +197,39 @@ class Stream:
             raise api_error(404, 10037, "no message found")
         return message
 
+    # -- consumers and replays ------------------------------------------------------------------
+
+    @property
+    def _readers(self) -> int:
+        return len(self.cursors) + len(self.consumers)
+
+    def add_consumer(self, name: str, config: ConsumerConfig, now_ns: int) -> Consumer:
+        """Create a consumer of a normalised configuration; it delivers nothing before it runs for the first time."""
+        consumer = Consumer(self, name, config, created_ns=now_ns)
+        self.consumers.add(consumer)
+        self.due_ns = 0
+        return consumer
+
+    def remove_consumer(self, consumer: Consumer, now_ns: int) -> None:
+        """End a consumer; who waits for its messages is told."""
+        self.consumers.remove(consumer)
+        consumer.close("Consumer Deleted")
+
+    def close(self) -> None:
+        """End with the stream: its consumers end too."""
+        for consumer in self.consumers.values():
+            consumer.close("Consumer Deleted")
+
+    def settled(self, consumer: Consumer, sequences: Sequence[int]) -> None:
+        """Note that a consumer is done with messages."""
+
     def open_cursor(self, filters: Sequence[str], deliver: DeliverPolicy) -> Cursor:
         """Begin a replay; it is kept up to date until `close_cursor`.
 
         Raises:
             ApiError: the stream has as many consumers as it may have.
         """
-        if 0 < self.config.max_consumers <= len(self.cursors):
+        if 0 < self.config.max_consumers <= self._readers:
             raise api_error(400, 10026, "maximum consumers limit reached")
         cursor = Cursor(self.log, filters, deliver)
         self.cursors.append(cursor)
@@ -236,7 +270,15 @@ class Stream:
         self._refuse_if_sealed()
         if self.config.deny_purge:
             raise api_error(500, 10110, "stream purge not permitted")
-        return self.log.purge(filter_ or "", before=before_sequence or 0, keep=keep or 0)
+        return self._purge(filter_ or "", before=before_sequence or 0, keep=keep or 0)
+
+    def _purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
+        if not self.consumers:
+            return self.log.purge(filter_, before=before, keep=keep)
+        self.consumers.purge_begins(filter_)
+        removed = self.log.purge(filter_, before=before, keep=keep)
+        self.consumers.purge_ends()
+        return removed
 
     def _refuse_if_sealed(self) -> None:
         if self.config.sealed:
@@ -257,18 +299,22 @@ class Stream:
 
     def restart(self, now_ns: int) -> None:
         """Rebuild from the stored messages what the server keeps in memory only (stream.go ``rebuildDedupe``)."""
-        self.dedupe = Dedupe(self.config.duplicate_window)
-        self.last_message_id = b""
-        since_ns = now_ns - self.config.duplicate_window
-        for sequence in range(self.log.first_since(since_ns), self.log.last_sequence + 1):
-            message = self.log.messages.get(sequence)
-            if message is not None:
-                control = read_control(message.headers.block) if message.headers else NO_CONTROL
-                self._remember(control, sequence, message.time_ns, now_ns)
-        if self.log.last_sequence not in self.log.messages:
-            self.last_message_id = b""
+        log, window_ns = self.log, self.config.duplicate_window
+        self.dedupe = Dedupe(window_ns)
+        for sequence in range(log.first_since(now_ns - window_ns), log.last_sequence + 1):
+            if sequence in log.messages:
+                self._remember(self._control_at(sequence), sequence, log.messages[sequence].time_ns, now_ns)
+        last = log.messages.get(log.last_sequence)
+        is_known = last is not None and last.time_ns >= now_ns - window_ns
+        kept = is_known or self.context.profile.old_last_id_restored
+        self.last_message_id = self._control_at(log.last_sequence).get(names.MESSAGE_ID, b"") if kept else b""
         self.due_ns = 0
         self.advance(now_ns)
+
+    def _control_at(self, sequence: int) -> Control:
+        """Return the control headers of a stored message."""
+        message = self.log.messages.get(sequence)
+        return read_control(message.headers.block) if message is not None and message.headers else NO_CONTROL
 
 
 def _rolled_up(control: Control, subject: str) -> str:

@@ -108,12 +108,18 @@ def test_a_restart_with_a_removed_tail_forgets_the_last_message_id():
     )
 
 
-def test_a_restart_drops_ids_that_came_due_meanwhile():
-    bench = Bench.with_stream(storage=StorageType.FILE, duplicate_window_ns=SECOND)
+def test_a_restart_drops_ids_that_came_due_meanwhile_and_gives_the_others_a_whole_window():
+    bench = Bench.with_stream(storage=StorageType.FILE, duplicate_window_ns=10 * SECOND)
     with_id(bench, "one")
-    bench.now_ns += SECOND
+    bench.now_ns += 1
+    with_id(bench, "two")
+    bench.now_ns += 10 * SECOND
     bench("restart")
     assert not with_id(bench, "one").duplicate
+    bench.now_ns += 10 * SECOND - 1
+    assert with_id(bench, "two").duplicate
+    bench.now_ns += 1
+    assert not with_id(bench, "two").duplicate
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -128,7 +134,19 @@ def test_the_window_is_a_list_of_times(publishes, window):
         found = dedupe.find(key)
         assert found == (times[message_id][1] if message_id in times else None)
         if found is None:
-            dedupe.remember(key, now + 1, now)
+            dedupe.remember(key, now + 1, now, now)
             times[message_id] = (now, now + 1)
         assert dedupe.deadline_ns == min(at[0] for at in times.values()) + window
         assert len(dedupe) == len(times)
+
+
+def test_an_id_without_a_stored_message_is_forgotten_by_the_next_sweep():
+    dedupe = Dedupe(10)
+    dedupe.remember(b"stored", 1, 3, 3)
+    dedupe.remember(b"skipped", 2, 0, 8)
+    dedupe.expire(12)
+    assert dedupe.find(b"skipped") == 2
+    dedupe.expire(13)
+    assert dedupe.find(b"skipped") is None
+    dedupe.remember(b"skipped", 3, 0, 20)
+    assert dedupe.deadline_ns == 30

@@ -82,12 +82,17 @@ def id_twice(core, stream):
 
 @damage("message IDs out of order")
 def ids_shuffled(core, stream):
-    stream.dedupe.remember(b"two", 5, 0)
+    stream.dedupe.remember(b"two", 5, 1, 1)
+
+
+@damage("never, or always, swept")
+def sweep_lost(core, stream):
+    stream.dedupe.deadline_ns = None
 
 
 @damage("sleep through")
 def deadline_late(core, stream):
-    stream._due_ns = 10**18
+    stream.due_ns = 10**18
 
 
 @damage("does not see")
