@@ -17,14 +17,21 @@ class Context:
     max_replicas: int = 1
     interest: Interest = attrs.field(factory=Interest)
     outbox: list[Outgoing] = attrs.field(factory=list)
+    names_given: int = 0
+    """How many consumers were given a name."""
+    api_requests: int = 0
+    """How many API requests were answered, or would have been had they had a reply subject."""
+    api_refusals: int = 0
+    """How many of them were refused."""
 
     def send(self, outgoing: Outgoing) -> None:
         self.outbox.append(outgoing)
 
-    def send_no_responders(self, reply: str, subject: str) -> None:
-        """Tell who sent to *subject* that nobody listens to it."""
-        shown = [("Nats-Subject", subject)] if self.profile.no_responders_subject else []
-        self.send(status(reply, 503, "", *shown))
+    def tell_unheard(self, subject: str, reply: str) -> None:
+        """Tell who sent to *subject*, which the server does not listen to, that nobody else does either."""
+        if reply and not self.interest.has(subject):
+            shown = [("Nats-Subject", subject)] if self.profile.no_responders_subject else []
+            self.send(status(reply, 503, "", *shown))
 
     def copy(self) -> Context:
-        return Context(self.profile, self.max_replicas, self.interest.copy(), self.outbox.copy())
+        return attrs.evolve(self, interest=self.interest.copy(), outbox=self.outbox.copy())

@@ -11,10 +11,17 @@ from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import PubAck
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire import _cluster, _direct, _messages, _streams
-from lattice_store_sim._wire._routes import API, Request, Route
+from lattice_store_sim._wire import _account, _cluster, _direct, _messages, _streams
+from lattice_store_sim._wire._requirement import check_api_level
+from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
 
-_ROUTES: Final[tuple[Route, ...]] = (*_streams.ROUTES, *_messages.ROUTES, *_direct.ROUTES, *_cluster.ROUTES)
+_ROUTES: Final[tuple[Route, ...]] = (
+    *_account.ROUTES,
+    *_streams.ROUTES,
+    *_messages.ROUTES,
+    *_direct.ROUTES,
+    *_cluster.ROUTES,
+)
 _BY_WORDS: Final = {words: [one for one in _ROUTES if one.words == words] for words in {one.words for one in _ROUTES}}
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
@@ -48,23 +55,36 @@ class JetStreamApi:
     # -- API requests ---------------------------------------------------------------------------
 
     def _request(self, request: Request) -> None:
+        context = self.core.context
         tokens = request.subject.removeprefix(API).split(".")
+        if "" in tokens:  # which no subscription matches
+            context.tell_unheard(request.subject, request.reply)
+            return
         for count in range(1, _MOST_WORDS + 1):
             for route in _BY_WORDS.get(".".join(tokens[:count]), ()):
                 names = _names(route, tokens[count:])
-                if names is not None and route.offered(self.core.context.profile):
+                if names is not None and route.offered(context.profile):
                     self._answer(route, request, names)
                     return
-        # The API listens to all of its subjects: a request nobody knows stays unanswered.
+        # The API listens to all of its subjects, but for those that streams and consumers serve themselves.
+        if request.subject.startswith(SERVED_APART) and context.profile.served_apart:
+            context.tell_unheard(request.subject, request.reply)
 
     def _answer(self, route: Route, request: Request, names: list[str]) -> None:
-        kind = f"io.nats.jetstream.api.v1.{route.type}_response"
+        context = self.core.context
         try:
+            if route.type and context.profile.api_level_checked:
+                check_api_level(request.headers, context.profile)
             fields = route.handler(self.core, request, *names)
         except ApiError as error:
+            context.api_refusals += 1
             fields = {"error": error_to_wire(error), **route.refused}
-        if fields is not None and request.reply:
-            self.core.context.send(Outgoing(request.reply, _encode({"type": kind, **fields})))
+        if fields is None:
+            return
+        context.api_requests += 1
+        if request.reply:
+            kind = f"io.nats.jetstream.api.v1.{route.type}_response"
+            context.send(Outgoing(request.reply, _encode({"type": kind, **fields})))
 
     # -- publishes ------------------------------------------------------------------------------
 
@@ -73,8 +93,7 @@ class JetStreamApi:
         try:
             ack = self.core.publish(subject, payload, block, now_ns=now_ns)
         except NoRespondersError:
-            if reply and not self.core.context.interest.has(subject):
-                self.core.context.send_no_responders(reply, subject)
+            self.core.context.tell_unheard(subject, reply)
             return
         except ApiError as error:
             stream = self.core.bound_stream(subject) or ""

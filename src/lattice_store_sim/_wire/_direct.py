@@ -62,8 +62,8 @@ def _read_options(payload: bytes, profile: ServerProfile, subject: str) -> Get:
 def _get(core: SimCore, request: Request, name: str, subject: str = "") -> None:
     stream, context = core.streams.get(name), core.context
     if stream is None or not stream.config.allow_direct:
-        if request.reply and context.profile.direct_get_heard and not context.interest.has(request.subject):
-            context.send_no_responders(request.reply, request.subject)
+        if context.profile.served_apart:
+            context.tell_unheard(request.subject, request.reply)
         return
     if not request.reply:
         return

@@ -10,6 +10,8 @@ import msgspec
 from lattice_store_sim._core._profile import ServerProfile
 
 API: Final = "$JS.API."
+SERVED_APART: Final = (f"{API}DIRECT.GET", f"{API}CONSUMER.MSG.NEXT")
+"""Requests that reach a stream or consumer directly; where there is none, nobody listens."""
 
 
 class Request(msgspec.Struct, frozen=True):
