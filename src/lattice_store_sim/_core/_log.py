@@ -45,8 +45,8 @@ class Log:
         self.subjects = SubjectIndex()
         self.observers: list[Observer] = []
         self.bytes = 0
-        self.first_sequence = 0
-        self.last_sequence = 0
+        self.first_sequence = config.first_seq
+        self.last_sequence = max(config.first_seq - 1, 0)
         self.last_time_ns: int | None = None
         self.left_time_ns: int | None = None
         self._overhead, self._header_overhead = _OVERHEAD[config.storage]
@@ -183,6 +183,15 @@ class Log:
         if self.messages:
             return self.messages[self.first_sequence].time_ns
         return self.left_time_ns if self.first_sequence <= self.last_sequence else None
+
+    def deleted(self) -> list[int]:
+        """Return the sequences from the first on that hold no message, ascending; a listing, it looks at each."""
+        if self.on_file and not self.first_sequence:
+            return [0] if self.profile.unused_file_lists_0 else []
+        last = self.last_sequence
+        if self.messages and not self.on_file and not self.profile.deleted_tail_listed:
+            last = next(reversed(self.messages))
+        return [sequence for sequence in range(self.first_sequence, last + 1) if sequence not in self.messages]
 
     def state(self, consumer_count: int) -> StreamState:
         return StreamState(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Literal
 
-from lattice_store_sim._core._filters import Wants
+from lattice_store_sim._core._filters import Wants, compile_filters
 
 _SHORT = 32
 """Up to so many sequences a plain list is as good: removing from its middle costs next to nothing."""
@@ -181,6 +181,11 @@ class SubjectIndex:
                     found.extend(entry)
         found.sort()
         return found
+
+    def counts(self, filter_: str) -> dict[str, int]:
+        """Return how many messages each subject holds that *filter_* matches."""
+        wants = compile_filters((filter_,))
+        return {subject: self.count(subject) for subject in self._entries if wants(subject)}
 
     def last_per_subject(self, wants: Wants) -> list[int]:
         """Return the newest sequence of each wanted subject, ascending."""

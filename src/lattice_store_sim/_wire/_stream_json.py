@@ -1,0 +1,64 @@
+"""Stream configurations, infos and states as the server's JSON shows them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from lattice_store.model import StreamState
+from lattice_store_sim._core._metadata import with_server
+from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._stream import StreamInfo
+from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._wire._times import time_text
+
+SERVER_ID: Final = "SIMULATED"
+"""Stands where a server names itself."""
+_LEFT_OUT_IF_EMPTY: Final = frozenset(
+    {
+        *("description", "subjects", "no_ack", "duplicate_window", "placement", "mirror", "sources", "first_seq"),
+        *("subject_transform", "republish", "discard_new_per_subject", "subject_delete_marker_ttl", "metadata"),
+        *("allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"),
+    }
+)
+
+
+def config_to_json(config: StreamConfig, profile: ServerProfile) -> dict[str, Any]:
+    """Return a stored configuration with the fields that the server shows."""
+    return {
+        name: value
+        for name, value in msgspec.to_builtins(config).items()
+        if name not in profile.later_fields and (value or name not in _LEFT_OUT_IF_EMPTY)
+    }
+
+
+def state_to_json(state: StreamState) -> dict[str, Any]:
+    wire: dict[str, Any] = {
+        "messages": state.messages,
+        "bytes": state.bytes,
+        "first_seq": state.first_sequence,
+        "first_ts": time_text(state.first_time_ns),
+        "last_seq": state.last_sequence,
+        "last_ts": time_text(state.last_time_ns),
+        "consumer_count": state.consumer_count,
+    }
+    counts = {"num_subjects": state.num_subjects, "num_deleted": state.num_deleted}
+    return wire | {name: count for name, count in counts.items() if count}
+
+
+def listed_to_json(info: StreamInfo, profile: ServerProfile, now_ns: int) -> dict[str, Any]:
+    """Return an info as STREAM.LIST shows it: with the configuration as it is stored."""
+    wire = {
+        "config": config_to_json(info.config, profile),
+        "created": time_text(info.created_ns),
+        "state": state_to_json(info.state),
+    }
+    return {**wire, "ts": time_text(now_ns)} if profile.info_origin else wire
+
+
+def info_to_json(info: StreamInfo, profile: ServerProfile, now_ns: int) -> dict[str, Any]:
+    """Return an info as the other requests answer it: the metadata names the server's version."""
+    metadata = with_server(info.config.metadata, profile)
+    shown = msgspec.structs.replace(info, config=msgspec.structs.replace(info.config, metadata=metadata))
+    return listed_to_json(shown, profile, now_ns)
