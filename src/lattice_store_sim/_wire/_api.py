@@ -6,23 +6,22 @@ from typing import Final
 
 import msgspec
 
-from lattice_store.errors import ApiError, NoRespondersError
-from lattice_store.headers import NO_HEADERS, Headers
-from lattice_store.model import PubAck
+from lattice_store.errors import ApiError
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _account, _cluster, _direct, _messages, _streams
+from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
 
-_ROUTES: Final[tuple[Route, ...]] = (
+ROUTES: Final[tuple[Route, ...]] = (
     *_account.ROUTES,
     *_streams.ROUTES,
     *_messages.ROUTES,
     *_direct.ROUTES,
     *_cluster.ROUTES,
 )
-_BY_WORDS: Final = {words: [one for one in _ROUTES if one.words == words] for words in {one.words for one in _ROUTES}}
+_BY_WORDS: Final = {words: [one for one in ROUTES if one.words == words] for words in {one.words for one in ROUTES}}
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -50,7 +49,7 @@ class JetStreamApi:
         if subject.startswith(API):
             self._request(Request(subject, payload, headers, reply, now_ns))
         else:
-            self._publish(subject, payload, headers, reply, now_ns)
+            publish(self.core, subject, payload, headers, reply, now_ns)
 
     # -- API requests ---------------------------------------------------------------------------
 
@@ -85,37 +84,6 @@ class JetStreamApi:
         if request.reply:
             kind = f"io.nats.jetstream.api.v1.{route.type}_response"
             context.send(Outgoing(request.reply, _encode({"type": kind, **fields})))
-
-    # -- publishes ------------------------------------------------------------------------------
-
-    def _publish(self, subject: str, payload: bytes, headers: bytes, reply: str, now_ns: int) -> None:
-        block = Headers.from_block(headers) if headers else NO_HEADERS
-        try:
-            ack = self.core.publish(subject, payload, block, now_ns=now_ns)
-        except NoRespondersError:
-            self.core.context.tell_unheard(subject, reply)
-            return
-        except ApiError as error:
-            stream = self.core.bound_stream(subject) or ""
-            if reply:
-                self._send_ack(reply, {"error": error_to_wire(error), "stream": stream, "seq": 0})
-            return
-        if reply and ack is not None:
-            self._send_ack(reply, _ack_to_wire(ack))
-
-    def _send_ack(self, reply: str, ack: dict[str, object]) -> None:
-        self.core.context.send(Outgoing(reply, _encode(ack)))
-
-
-def error_to_wire(error: ApiError) -> dict[str, object]:
-    return {"code": error.code, "err_code": error.err_code, "description": error.description}
-
-
-def _ack_to_wire(ack: PubAck) -> dict[str, object]:
-    wire: dict[str, object] = {"stream": ack.stream, "seq": ack.sequence}
-    if ack.duplicate:
-        wire["duplicate"] = True
-    return wire
 
 
 def _names(route: Route, tokens: list[str]) -> list[str] | None:
