@@ -254,10 +254,9 @@ class Stream:
             raise api_error(500, 10057, "message delete not permitted")
         if self.log.remove(sequence):
             return
-        on_file = self.config.storage == "file"
-        if on_file and sequence > self.log.last_sequence:
+        if self.log.on_file and sequence > self.log.last_sequence:
             raise api_error(500, 10057, "stream store EOF")
-        if on_file and sequence < self.log.first_sequence:
+        if self.log.on_file and (not sequence or sequence < self.log.first_sequence):
             raise api_error(500, 10057, "no message found")
         raise api_error(400, 10043, f"sequence {sequence} not found")
 
