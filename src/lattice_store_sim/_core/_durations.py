@@ -1,7 +1,8 @@
-"""Durations as the server writes them in its texts (Go's ``time.Duration.String``)."""
+"""Durations as the server reads and writes them (Go's ``time.ParseDuration`` and ``time.Duration.String``)."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from lattice_store.limits import SECOND_NS
@@ -9,6 +10,32 @@ from lattice_store.limits import SECOND_NS
 _SMALL_UNITS: Final = ((1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
+_TEXT: Final = re.compile(r"([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)", re.ASCII)
+_PART: Final = re.compile(r"(\d*)\.?(\d*)([a-zµμ]+)", re.ASCII)  # Go takes either letter for micro
+_UNIT_NS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": SECOND_NS,
+    "m": _MINUTE_S * SECOND_NS,
+    "h": _HOUR_S * SECOND_NS,
+}
+
+
+def duration_of(text: str) -> int | None:
+    """Return the nanoseconds that a text such as ``1h30m`` or ``-1.5s`` means, None if it is no duration."""
+    spelled = _TEXT.fullmatch(text)
+    if spelled is None:
+        return None
+    duration_ns = sum(
+        int(whole or 0) * _UNIT_NS[unit] + int(part or 0) * _UNIT_NS[unit] // 10 ** len(part)
+        for whole, part, unit in _PART.findall(spelled[2])
+    )
+    if duration_ns >= 1 << 63:
+        return None
+    return -duration_ns if spelled[1] == "-" else duration_ns
 
 
 def duration_text(duration_ns: int) -> str:

@@ -6,33 +6,17 @@ Sources: nats-server stream.go ``parseMessageTTL``, memstore.go ``expireMsgs``, 
 from __future__ import annotations
 
 import heapq
-import re
 from typing import Final
 
 from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message
 from lattice_store_sim._core._control import MARKER_REASON, TTL, has_header, read_control
-from lattice_store_sim._core._durations import duration_text
+from lattice_store_sim._core._durations import duration_of, duration_text
 from lattice_store_sim._core._log import Log
 
 NEVER: Final = -1
 """The TTL of a message that outlives the maximum age too."""
-_DURATION: Final = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+", re.ASCII
-)  # Go takes either letter
-_PART: Final = re.compile(r"(\d*)\.?(\d*)([a-zµμ]+)", re.ASCII)
-_MICRO_NS: Final = 1_000
-_UNIT_NS: Final = {
-    "ns": 1,
-    "us": _MICRO_NS,
-    "µs": _MICRO_NS,
-    "μs": _MICRO_NS,
-    "ms": 1_000_000,
-    "s": SECOND_NS,
-    "m": 60 * SECOND_NS,
-    "h": 3600 * SECOND_NS,
-}
 _SLACK: Final = 16
 
 
@@ -46,13 +30,9 @@ def ttl_of(text: bytes) -> int | None:
     spelled = text.decode("utf-8", "replace")
     if spelled.lower() == "never":
         return NEVER
-    if _DURATION.fullmatch(spelled):
-        duration_ns = sum(
-            int(whole or 0) * _UNIT_NS[unit] + int(part or 0) * _UNIT_NS[unit] // 10 ** len(part)
-            for whole, part, unit in _PART.findall(spelled)
-        )
-        valid = SECOND_NS <= duration_ns < 2**63 and spelled[0] != "-"
-        return duration_ns // SECOND_NS if valid else None
+    duration_ns = duration_of(spelled)
+    if duration_ns:
+        return duration_ns // SECOND_NS if duration_ns >= SECOND_NS else None
     if not text.isdigit() or text == b"0":
         return None
     seconds = _int64(int(text))
