@@ -9,7 +9,7 @@ import msgspec
 from lattice_store.errors import ApiError
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire import _account, _cluster, _direct, _messages, _streams
+from lattice_store_sim._wire import _account, _cluster, _consumers, _direct, _messages, _streams
 from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
@@ -17,6 +17,7 @@ from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
 ROUTES: Final[tuple[Route, ...]] = (
     *_account.ROUTES,
     *_streams.ROUTES,
+    *_consumers.ROUTES,
     *_messages.ROUTES,
     *_direct.ROUTES,
     *_cluster.ROUTES,
@@ -46,10 +47,11 @@ class JetStreamApi:
             reply: where answers go; without one nothing is answered.
             now_ns: when it arrives.
         """
+        sent = Request(subject, payload, headers, reply, now_ns)
         if subject.startswith(API):
-            self._request(Request(subject, payload, headers, reply, now_ns))
+            self._request(sent)
         else:
-            publish(self.core, subject, payload, headers, reply, now_ns)
+            publish(self.core, sent)
 
     # -- API requests ---------------------------------------------------------------------------
 

@@ -13,17 +13,18 @@ from lattice_store_sim._core._control import without_status
 from lattice_store_sim._core._counter import CounterAck
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._wire._routes import Request
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def publish(core: SimCore, subject: str, payload: bytes, headers: bytes, reply: str, now_ns: int) -> None:
-    """Take a message that is no request; the answer, if there is one, goes to the outbox."""
-    if headers and core.context.profile.status_line_dropped:
-        headers = without_status(headers)
-    block = Headers.from_block(headers) if headers else NO_HEADERS
+def publish(core: SimCore, sent: Request) -> None:
+    """Take a message that is no API request; the answer, if there is one, goes to the outbox."""
+    subject, reply = sent.subject, sent.reply
+    block = without_status(sent.headers) if core.context.profile.status_line_dropped else sent.headers
     try:
-        ack = core.publish(subject, payload, block, now_ns=now_ns)
+        headers = Headers.from_block(block) if block else NO_HEADERS
+        ack = core.publish(subject, sent.payload, headers, now_ns=sent.now_ns)
     except NoRespondersError:
         core.context.tell_unheard(subject, reply)
     except ApiError as error:
