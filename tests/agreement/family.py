@@ -32,7 +32,7 @@ from tests.agreement.client import Arrival
 from tests.agreement.ground import Ground
 from tests.agreement.pair import Pair, Sending
 from tests.agreement.states import compare_messages, compare_states, make_keeper
-from tests.agreement.tally import Row
+from tests.agreement.tally import Row, verb
 
 HeaderPairs = Iterable[tuple[str, str]]
 
@@ -95,12 +95,12 @@ class Family(Machine):
             body: JSON to be, or bytes as they are.
             rule: its name in the table of outcomes; by default the words of *api* in capitals.
         """
-        return self.pair.request(rule or _verb(api), f"$JS.API.{api}", _body(body), block(headers))
+        return self.pair.request(rule or verb(api), f"$JS.API.{api}", _body(body), block(headers))
 
     def requests(self, asked: Iterable[tuple[str, object]], *, rule: str = "") -> None:
         """Send several API requests at once."""
         self.pair.exchange(
-            [Sending(rule or _verb(api), f"$JS.API.{api}", _body(body), b"", self.pair.inbox()) for api, body in asked]
+            [Sending(rule or verb(api), f"$JS.API.{api}", _body(body), b"", self.pair.inbox()) for api, body in asked]
         )
 
     def publish(self, subject: str, payload: bytes = b"", headers: HeaderPairs = (), *, rule: str = "publish") -> Any:
@@ -183,13 +183,3 @@ def _body(body: object) -> bytes:
             return body
         case _:
             return json.dumps(body).encode()
-
-
-def _verb(api: str) -> str:
-    """Return the words that say what is asked, without names."""
-    words: list[str] = []
-    for token in api.split("."):
-        if not token.isupper():
-            break
-        words.append(token)
-    return ".".join(words)

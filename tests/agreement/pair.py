@@ -17,7 +17,7 @@ from tests.agreement.client import Arrival
 from tests.agreement.comparable import comparable, json_of, outcome, unequal_parts
 from tests.agreement.renames import Renames
 from tests.agreement.sides import Side
-from tests.agreement.tally import Tally
+from tests.agreement.tally import Tally, kind_of
 
 _ANSWER_S: Final = 4.0
 _STATE_S: Final = 1.0
@@ -113,6 +113,7 @@ class Pair:
                 self._rules.setdefault(sending.reply, sending.rule)
             self.lead.send(*sending[1:])
         self.tally.operations += len(sendings)
+        self.tally.sent.update(kind_of(sending.subject) for sending in sendings)
         self._agree(_ANSWER_S, settled=False)
 
     def request(self, rule: str, subject: str, payload: bytes = b"", headers: bytes = b"") -> Any:

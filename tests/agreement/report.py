@@ -129,6 +129,7 @@ class Report:
                     "differences": cell.differences,
                     "expected": len(cell.expected),
                     "missed": cell.tally.missed(cell.expected),
+                    "sent": dict(sorted(cell.tally.sent.items())),
                     "reached": [[*row, count] for row, count in sorted(cell.tally.reached.items())],
                 }
                 for cell in self.cells

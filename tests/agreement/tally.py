@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 
 import attrs
 
+API = "$JS.API."
 Row = tuple[str, str]
 """A rule and one of its outcomes, such as ``("STREAM.PURGE", "10110 stream purge not permitted")``."""
 
@@ -22,6 +24,8 @@ class Tally:
     operations: int = 0
     states: int = 0
     reached: Counter[Row] = attrs.field(factory=Counter)
+    sent: Counter[str] = attrs.field(factory=Counter)
+    """Operations by the kind of subject they were sent to, as `kind_of` has it."""
     differences: list[str] = attrs.field(factory=list)
     """Each difference as it was met, the latest last; shrinking meets one many times."""
 
@@ -33,3 +37,15 @@ class Tally:
 
     def summary(self) -> str:
         return f"{self.examples} examples, {self.operations} operations, {self.states} states compared"
+
+
+def kind_of(subject: str) -> str:
+    """Return what a client asks for with *subject*: the words of an API request, an ack, or a publish."""
+    if not subject.startswith(API):
+        return "ack" if subject.startswith(("$JS.ACK.", "$JS.FC.")) else "publish"
+    return verb(subject.removeprefix(API))
+
+
+def verb(api: str) -> str:
+    """Return the words that say what is asked, without names."""
+    return ".".join(takewhile(str.isupper, api.split(".")))

@@ -10,11 +10,11 @@ from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._routes import Request, Route
 
 
-def _needs_cluster(core: SimCore, request: Request, *names: str) -> dict[str, Any]:
+def needs_cluster(core: SimCore, request: Request, *names: str) -> dict[str, Any]:
     raise api_error(503, 10010, "JetStream clustering support required")
 
 
-def _not_simulated(core: SimCore, request: Request, *names: str) -> NoReturn:
+def not_simulated(core: SimCore, request: Request, *names: str) -> NoReturn:
     raise NotSimulatedError(f"the API request {request.subject} is not simulated")
 
 
@@ -31,15 +31,16 @@ def _has_account_purge(profile: ServerProfile) -> bool:
 
 
 ROUTES: Final = (
-    Route("STREAM.PEER.REMOVE", 1, _needs_cluster, "stream_remove_peer"),
-    Route("STREAM.PEER.EVACUATE", 1, _needs_cluster, "stream_evacuate_peer", offered=_has_evacuation),
-    Route("STREAM.CANCEL_MOVE", 1, _needs_cluster, "stream_cancel_move", offered=_has_evacuation),
-    Route("STREAM.LEADER.STEPDOWN", 1, _needs_cluster, "stream_leader_stepdown"),
-    Route("CONSUMER.LEADER.STEPDOWN", 2, _needs_cluster, "consumer_leader_stepdown"),
-    Route("STREAM.SNAPSHOT", 1, _not_simulated),
-    Route("STREAM.RESTORE", 1, _not_simulated),
-    Route("STREAM.TEMPLATE.CREATE", 1, _not_simulated, offered=_has_templates),
-    Route("STREAM.TEMPLATE.INFO", 1, _not_simulated, offered=_has_templates),
-    Route("STREAM.TEMPLATE.DELETE", 1, _not_simulated, offered=_has_templates),
-    Route("ACCOUNT.PURGE", 1, _not_simulated, offered=_has_account_purge),
+    Route("STREAM.PEER.REMOVE", 1, needs_cluster, "stream_remove_peer"),
+    Route("STREAM.PEER.EVACUATE", 1, needs_cluster, "stream_evacuate_peer", offered=_has_evacuation),
+    Route("STREAM.CANCEL_MOVE", 1, needs_cluster, "stream_cancel_move", offered=_has_evacuation),
+    Route("STREAM.LEADER.STEPDOWN", 1, needs_cluster, "stream_leader_stepdown"),
+    Route("CONSUMER.LEADER.STEPDOWN", 2, needs_cluster, "consumer_leader_stepdown"),
+    Route("STREAM.SNAPSHOT", 1, not_simulated),
+    Route("STREAM.RESTORE", 1, not_simulated),
+    Route("STREAM.TEMPLATE.CREATE", 1, not_simulated, offered=_has_templates),
+    Route("STREAM.TEMPLATE.NAMES", 0, not_simulated, offered=_has_templates),
+    Route("STREAM.TEMPLATE.INFO", 1, not_simulated, offered=_has_templates),
+    Route("STREAM.TEMPLATE.DELETE", 1, not_simulated, offered=_has_templates),
+    Route("ACCOUNT.PURGE", 1, not_simulated, offered=_has_account_purge),
 )
