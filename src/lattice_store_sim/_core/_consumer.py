@@ -66,6 +66,22 @@ class Consumer:
         self._delivered_ns: int | None = None
         self._acked_ns: int | None = None
 
+    def copy(self, stream: Stream) -> Consumer:
+        """Return the same consumer of a copy of the stream."""
+        copied = Consumer.__new__(Consumer)
+        copied.__dict__.update(
+            self.__dict__,
+            _stream=stream,
+            position=self.position.copy(stream.log),
+            acks=self.acks.copy(),
+            pulls=self.pulls.copy(stream.context),
+            push=None if self.push is None else self.push.copy(stream.context),
+            _idleness=self._idleness.copy(),
+            _pace=self._pace.copy(),
+            _gone=self._gone.copy(),
+        )
+        return copied
+
     # -- what the stream tells ------------------------------------------------------------------
 
     def wants(self, subject: str) -> bool:

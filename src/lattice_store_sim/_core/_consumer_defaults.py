@@ -1,7 +1,7 @@
 """What the server makes of a consumer configuration before it looks at it: corrections and defaults.
 
-Sources: nats-server consumer.go, ``setConsumerConfigDefaults``, ``updateInactiveThreshold``;
-jetstream_versioning.go, ``setStaticConsumerMetadata``.
+Sources: nats-server consumer.go, ``setConsumerConfigDefaults``, ``updateInactiveThreshold``; jetstream_versioning.go,
+``setStaticConsumerMetadata``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from lattice_store.errors import api_error
 from lattice_store.limits import SECOND_NS
 from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._metadata import with_required_level
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import ConsumerLimits
 
@@ -21,8 +22,6 @@ DEFAULT_ACK_WAIT_NS: Final = 30 * SECOND_NS
 DEFAULT_INACTIVE_THRESHOLD_NS: Final = 5 * SECOND_NS
 _DEFAULT_MAX_WAITING: Final = 512
 _DEFAULT_MAX_ACK_PENDING: Final = 1000
-_REQUIRED_LEVEL: Final = "_nats.req.level"
-_ONLY_IN_ANSWERS: Final = ("_nats.ver", "_nats.level")
 
 # setting, what a number below it becomes, what a pedantic request is told
 _LOWEST: Final = (
@@ -85,7 +84,7 @@ def normalise(config: ConsumerConfig, limits: ConsumerLimits, profile: ServerPro
         or limits.max_ack_pending
         or (_DEFAULT_MAX_ACK_PENDING if acknowledged else 0),
         inactive_threshold=config.inactive_threshold or limits.inactive_threshold,
-        metadata=_stamped(config) if profile.api_level is not None else config.metadata,
+        metadata=with_required_level(config.metadata, _required_level(config), profile) or {},
     )
 
 
@@ -104,12 +103,6 @@ def _raise_low_numbers(config: ConsumerConfig) -> ConsumerConfig:
 
 def _ack_wait(config: ConsumerConfig) -> int:
     return config.ack_wait or (DEFAULT_ACK_WAIT_NS if config.ack_policy in ("explicit", "all") else 0)
-
-
-def _stamped(config: ConsumerConfig) -> dict[str, str]:
-    """Return the metadata with the API level that the configuration needs."""
-    kept = {name: text for name, text in config.metadata.items() if name not in _ONLY_IN_ANSWERS}
-    return kept | {_REQUIRED_LEVEL: str(_required_level(config))}
 
 
 def _required_level(config: ConsumerConfig) -> int:

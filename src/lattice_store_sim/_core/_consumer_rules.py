@@ -14,6 +14,8 @@ from lattice_store.limits import SECOND_NS
 from lattice_store.subjects import covers, is_literal, overlap
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._durations import duration_text
+from lattice_store_sim._core._metadata import metadata_bytes
+from lattice_store_sim._core._names import is_asset_name, is_subject
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import StreamConfig
 
@@ -24,8 +26,6 @@ _SHORTEST_EXPIRES_NS: Final = SECOND_NS // 1000
 _GROUP_NAME: Final = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _MOST: Final = 1 << 63
-_ILLEGAL_IN_NAMES: Final = frozenset(" \t\r\n\f.*>")
-_ILLEGAL_IN_ASSET_NAMES: Final = _ILLEGAL_IN_NAMES | {"\\", "/"}
 _FLOW_CONTROL_HEARTBEAT_NS: Final = SECOND_NS
 
 
@@ -41,19 +41,8 @@ _Rule = tuple[Callable[[_Case], object], int, int, str]
 """Whether a case breaks the rule; code, err_code and text if it does."""
 
 
-def is_name(name: str) -> bool:
-    """Return whether the server takes *name* for a consumer at all."""
-    return bool(name) and _ILLEGAL_IN_NAMES.isdisjoint(name)
-
-
-def _is_asset_name(name: str) -> bool:
-    return _ILLEGAL_IN_ASSET_NAMES.isdisjoint(name)
-
-
-def is_subject(subject: str) -> bool:
-    """Return whether *subject* is a subject or filter at all (sublist.go, ``IsValidSubject``)."""
-    tokens = subject.split(".")
-    return all(tokens) and ">" not in tokens[:-1] and not any(space in subject for space in " \t\n\r\f")
+def _is_illegal(name: str) -> bool:
+    return bool(name) and not is_asset_name(name, slashes=False)
 
 
 def _backoff_too_long(config: ConsumerConfig, profile: ServerProfile) -> bool:
@@ -65,11 +54,11 @@ def _backoff_too_long(config: ConsumerConfig, profile: ServerProfile) -> bool:
 
 _NAMES_AND_REPLICAS: Final[tuple[_Rule, ...]] = (
     (
-        lambda case: case.profile.consumer_names_first and not _is_asset_name(case.config.name),
+        lambda case: case.profile.consumer_names_first and _is_illegal(case.config.name),
         *(500, 10052, "consumer name can not contain '.', '*', '>', '\\', '/'"),
     ),
     (
-        lambda case: case.profile.consumer_names_first and not _is_asset_name(case.config.durable_name),
+        lambda case: case.profile.consumer_names_first and _is_illegal(case.config.durable_name),
         *(500, 10052, "consumer durable name can not contain '.', '*', '>', '\\', '/'"),
     ),
     (
@@ -197,7 +186,7 @@ _REST: Final[tuple[_Rule, ...]] = (
         *(400, 10132, "Consumer Durable and Name have to be equal if both are provided"),
     ),
     (
-        lambda case: _metadata_bytes(case.config) > _METADATA_BYTES,
+        lambda case: metadata_bytes(case.config.metadata) > _METADATA_BYTES,
         *(400, 10135, "consumer metadata exceeds maximum size of 128KB"),
     ),
 )
@@ -316,10 +305,6 @@ def _check_sampling(frequency: str) -> None:
 
 def _bad_sampling(problem: str) -> ApiError:
     return api_error(400, 10095, f"failed to parse consumer sampling configuration: {problem}")
-
-
-def _metadata_bytes(config: ConsumerConfig) -> int:
-    return sum(len(name.encode()) + len(text.encode()) for name, text in config.metadata.items())
 
 
 def _check_groups(config: ConsumerConfig) -> None:

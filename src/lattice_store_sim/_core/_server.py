@@ -9,13 +9,19 @@ from lattice_store.errors import ApiError, NoRespondersError, api_error
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
-from lattice_store_sim._core import _stream_rules
+from lattice_store_sim._core import _consumers, _stream_rules
+from lattice_store_sim._core._acks import Ack
+from lattice_store_sim._core._consumer import Consumer
+from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._consumer_info import ConsumerInfo
+from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
+from lattice_store_sim._core._pulls import PullRequest
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
@@ -92,11 +98,19 @@ class SimCore:
         """Note that a client listens to *subject*, alone or as one of a queue group."""
         self._tick(now_ns)
         self.context.interest.subscribe(subject, group)
+        self._interest_changed()
 
     def unsubscribe(self, subject: str, group: str | None = None, *, now_ns: int) -> None:
         """Take back one `subscribe`."""
         self._tick(now_ns)
         self.context.interest.unsubscribe(subject, group)
+        self._interest_changed()
+
+    def _interest_changed(self) -> None:
+        for stream in self.streams.values():
+            if stream.consumers:
+                stream.advance(self.now_ns)
+                stream.consumers.interest_changed(self.now_ns)
 
     # -- streams --------------------------------------------------------------------------------
 
@@ -153,9 +167,11 @@ class SimCore:
         if profile.updated_replicas_checked:
             _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
         config = check_update(holder.config, config, profile)
+        _consumers.check_stream_update(holder, config.consumer_limits)
         self._refuse_overlap(config)
         _stream_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
+        holder.consumers.run(self.now_ns)
         self._routes.clear()
         return holder.info()
 
@@ -165,7 +181,7 @@ class SimCore:
                 raise api_error(400, 10065, "subjects overlap with an existing stream")
 
     def delete_stream(self, stream: str, *, now_ns: int) -> None:
-        self._stream(stream, now_ns)
+        self._stream(stream, now_ns).close()
         del self.streams[stream]
         self._routes.clear()
 
@@ -203,11 +219,15 @@ class SimCore:
         stream = self._routes.get(subject) or self._route(subject)
         if now_ns >= stream.due_ns:
             stream.advance(now_ns)
-        if not stream.config.no_ack:
-            return stream.publish(subject, payload, headers, now_ns)
-        with suppress(ApiError):
-            stream.publish(subject, payload, headers, now_ns)
-        return None
+        if stream.config.no_ack:
+            ack = None
+            with suppress(ApiError):
+                stream.publish(subject, payload, headers, now_ns)
+        else:
+            ack = stream.publish(subject, payload, headers, now_ns)
+        if stream.consumers:
+            stream.consumers.run(now_ns)
+        return ack
 
     def _route(self, subject: str) -> Stream:
         for stream in self.streams.values():
@@ -234,7 +254,9 @@ class SimCore:
         return holder.get_message(holder.log.last_of(filter_))
 
     def delete_message(self, stream: str, sequence: int, *, now_ns: int) -> None:
-        self._stream(stream, now_ns).delete_message(sequence)
+        holder = self._stream(stream, now_ns)
+        holder.delete_message(sequence)
+        holder.consumers.run(self.now_ns)
 
     def purge(
         self,
@@ -245,7 +267,86 @@ class SimCore:
         keep: int | None = None,
         now_ns: int,
     ) -> int:
-        return self._stream(stream, now_ns).purge(filter_, before_sequence, keep)
+        holder = self._stream(stream, now_ns)
+        removed = holder.purge(filter_, before_sequence, keep)
+        holder.consumers.run(self.now_ns)
+        return removed
+
+    # -- consumers' clients ---------------------------------------------------------------------
+
+    def pull_next(self, stream: str, consumer: str, request: PullRequest, reply: str, *, now_ns: int) -> None:
+        """Ask a consumer for messages; whatever comes of it goes to *reply*.
+
+        Raises:
+            NoRespondersError: there is no such consumer.
+        """
+        holder, asked = self._consumer(stream, consumer, now_ns)
+        if reply:
+            asked.pull(request, reply, self.now_ns)
+            holder.consumers.run(self.now_ns)
+
+    def ack(self, stream: str, consumer: str, ack: Ack, reply: str, *, now_ns: int) -> None:
+        """Tell a consumer what became of a delivery; it confirms to *reply* if that is given.
+
+        Raises:
+            NoRespondersError: there is no such consumer, or it takes no acks.
+        """
+        holder, told = self._consumer(stream, consumer, now_ns)
+        if told.config.ack_policy not in ("explicit", "all"):
+            raise NoRespondersError(f"{consumer} takes no acks")
+        told.ack(ack, reply, self.now_ns)
+        holder.consumers.run(self.now_ns)
+
+    def answer_flow_control(self, stream: str, consumer: str, subject: str, *, now_ns: int) -> None:
+        """Answer a flow control request of a push consumer by the subject it asked for.
+
+        Raises:
+            NoRespondersError: there is no such consumer, or it has no flow control.
+        """
+        holder, told = self._consumer(stream, consumer, now_ns)
+        if not told.config.flow_control:
+            raise NoRespondersError(f"{consumer} has no flow control")
+        told.answer_flow_control(subject)
+        holder.consumers.run(self.now_ns)
+
+    def _consumer(self, stream: str, name: str, now_ns: int) -> tuple[Stream, Consumer]:
+        self._tick(now_ns)
+        holder = self.streams.get(stream)
+        if holder is not None:
+            holder.advance(self.now_ns)
+            if name in holder.consumers:
+                return holder, holder.consumers[name]
+        raise NoRespondersError(f"{stream} has no consumer {name}")
+
+    # -- consumers ------------------------------------------------------------------------------
+
+    def put_consumer(
+        self, stream: str, config: ConsumerConfig, *, action: Action = "", pedantic: bool = False, now_ns: int
+    ) -> ConsumerInfo:
+        """Create a consumer, or change it. Arguments as for `_consumers.put`."""
+        _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
+        holder = self._stream(stream, now_ns)
+        consumer = _consumers.put(holder, config, action, pedantic=pedantic, now_ns=self.now_ns)
+        info = consumer.info(self.now_ns)  # as it was made: what it delivers comes later
+        holder.consumers.run(self.now_ns)
+        return info
+
+    def consumer_info(self, stream: str, consumer: str, *, now_ns: int) -> ConsumerInfo:
+        return _consumers.find(self._stream(stream, now_ns), consumer).info(self.now_ns)
+
+    def list_consumers(self, stream: str, *, now_ns: int) -> list[str]:
+        """Return the names of a stream's consumers, sorted."""
+        return sorted(self._stream(stream, now_ns).consumers)
+
+    def pause_consumer(self, stream: str, consumer: str, until_ns: int | None, *, now_ns: int) -> None:
+        _consumers.pause(self._stream(stream, now_ns), consumer, until_ns, self.now_ns)
+
+    def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> int:
+        """Let a consumer begin anew, by default behind its ack floor; return the sequence where it begins."""
+        return _consumers.reset(self._stream(stream, now_ns), consumer, sequence, self.now_ns)
+
+    def delete_consumer(self, stream: str, consumer: str, *, now_ns: int) -> None:
+        _consumers.delete(self._stream(stream, now_ns), consumer, self.now_ns)
 
     # -- replays --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import msgspec
 
 from lattice_store.errors import NotSimulatedError, api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, MAX_STREAM_NAME_BYTES, SECOND_NS
+from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._metadata import metadata_bytes, with_required_level
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import ServerProfile
@@ -246,7 +247,7 @@ def _not_simulated(name: str) -> NotSimulatedError:
     return NotSimulatedError(f"the stream setting {name!r} is not simulated")
 
 
-def check_replicas(config: StreamConfig, *, max_replicas: int) -> None:
+def check_replicas(config: StreamConfig | ConsumerConfig, *, max_replicas: int) -> None:
     """Refuse more replicas than there are servers."""
     if config.num_replicas > max_replicas:
         raise api_error(500, 10074, "replicas > 1 not supported in non-clustered mode")
