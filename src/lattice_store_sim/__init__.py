@@ -3,6 +3,7 @@
 Layers, each importing only what stands below it:
 
     _storage    SimStorage: the asyncio shell that reads the clock, waits and hands out
+    _transcript Recorder, Transcript: what goes over the wire, written down and played again
     _server     SimServer: a core and a clock, with its snapshots and forks
     _replay     what a reader of a replay sees
     _clock      VirtualClock
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
     from lattice_store_sim._clock import VirtualClock
     from lattice_store_sim._server import SimServer, Snapshot
     from lattice_store_sim._storage import SimStorage
+    from lattice_store_sim._transcript import Recorder, Transcript
 
-__all__ = ["SimServer", "SimStorage", "Snapshot", "VirtualClock"]
+__all__ = ["Recorder", "SimServer", "SimStorage", "Snapshot", "Transcript", "VirtualClock"]
 
-_HOME = {"SimServer": "_server", "SimStorage": "_storage", "Snapshot": "_server", "VirtualClock": "_clock"}
+_HOME = {
+    "Recorder": "_transcript",
+    "SimServer": "_server",
+    "SimStorage": "_storage",
+    "Snapshot": "_server",
+    "Transcript": "_transcript",
+    "VirtualClock": "_clock",
+}
 
 
 def __getattr__(name: str) -> object:
