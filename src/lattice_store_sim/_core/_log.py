@@ -186,10 +186,11 @@ class Log:
 
     def deleted(self) -> list[int]:
         """Return the sequences from the first on that hold no message, ascending; a listing, it looks at each."""
-        if self.on_file and not self.first_sequence:
-            return [0] if self.profile.unused_file_lists_0 else []
+        if not self.messages:
+            unused = self.on_file and not self.first_sequence
+            return [0] if unused and self.profile.unused_file_lists_0 else []
         last = self.last_sequence
-        if self.messages and not self.on_file and not self.profile.deleted_tail_listed:
+        if not self.on_file and not self.profile.deleted_tail_listed:
             last = next(reversed(self.messages))
         return [sequence for sequence in range(self.first_sequence, last + 1) if sequence not in self.messages]
 

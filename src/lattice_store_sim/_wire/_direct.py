@@ -19,6 +19,7 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._reads import Batch, Get, NothingFoundError
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._gets import asks_for_nothing, contradicts_itself, decode_get
+from lattice_store_sim._wire._requirement import lacks_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import time_text
 
@@ -68,6 +69,8 @@ def _get(core: SimCore, request: Request, name: str, subject: str = "") -> None:
     if not request.reply:
         return
     try:
+        if context.profile.api_level_checked and lacks_api_level(request.headers, context.profile):
+            raise NothingFoundError(412, "Required Api Level")
         if subject:
             get = _read_options(request.payload, context.profile, subject)
         else:
