@@ -37,6 +37,14 @@ def _read(payload: bytes, profile: ServerProfile) -> Get:
         raise NothingFoundError(408, "Malformed Request") from None
 
 
+def _understand(request: Request, subject: str, profile: ServerProfile) -> Get:
+    if profile.api_level_checked and lacks_api_level(request.headers, profile):
+        raise NothingFoundError(412, "Required Api Level")
+    if subject:
+        return _read_options(request.payload, profile, subject)
+    return _read_request(request.payload, profile)
+
+
 def _read_request(payload: bytes, profile: ServerProfile) -> Get:
     get = _read(payload, profile) if payload else Get()
     if asks_for_nothing(get) and not get.multi_last:
@@ -69,13 +77,7 @@ def _get(core: SimCore, request: Request, name: str, subject: str = "") -> None:
     if not request.reply:
         return
     try:
-        if context.profile.api_level_checked and lacks_api_level(request.headers, context.profile):
-            raise NothingFoundError(412, "Required Api Level")
-        if subject:
-            get = _read_options(request.payload, context.profile, subject)
-        else:
-            get = _read_request(request.payload, context.profile)
-        _answer(core, request, name, get)
+        _answer(core, request, name, _understand(request, subject, context.profile))
     except NothingFoundError as nothing:
         context.send(status(request.reply, nothing.code, nothing.description))
 
