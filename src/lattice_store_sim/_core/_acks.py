@@ -15,18 +15,20 @@ import msgspec
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import SequencePair
-from lattice_store_sim._core._pulls import PullRequest
+from lattice_store_sim._core._pulls import PullRequest, Refusal
+
+Kind = Literal["ack", "nak", "progress", "term", "next", "unknown"]
 
 
-class Ack(msgspec.Struct, frozen=True, kw_only=True):
+class Ack(msgspec.Struct, frozen=True):
     """What a client says about a delivery; its ack subject says about which."""
 
-    kind: Literal["ack", "nak", "progress", "term", "next", "unknown"]
+    kind: Kind
     stream_sequence: int
     consumer_sequence: int
     delay_ns: int | None = None
     """Of a nak."""
-    request: PullRequest | None = None
+    request: PullRequest | Refusal | None = None
     """Of a next."""
 
 
@@ -202,6 +204,14 @@ class Acks:
                 if (pending := self.pending.get(ahead)) is not None:
                     self.floor = SequencePair(pending.consumer_sequence - 1, ahead - 1)
                     break
+
+    def awaits(self, sequence: int, next_: int) -> bool:
+        """Return whether a message is still to be acked, or given up after the most deliveries; *next_* is delivered next."""
+        if sequence in self.redelivered:
+            return True
+        if sequence <= self.floor.stream_sequence:
+            return False
+        return self._config.ack_policy != "explicit" or sequence >= next_ or sequence in self.pending
 
     def is_below_floor(self, sequence: int, consumer_sequence: int) -> bool:
         return consumer_sequence <= self.floor.consumer_sequence or sequence <= self.floor.stream_sequence

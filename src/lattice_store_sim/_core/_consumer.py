@@ -18,8 +18,8 @@ from lattice_store_sim._core._delivery import Delivery, Pace
 from lattice_store_sim._core._idleness import Idleness
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._position import Position
-from lattice_store_sim._core._pull_rules import refusal
-from lattice_store_sim._core._pulls import PullRequest, Pulls, Waiting
+from lattice_store_sim._core._pull_rules import checked
+from lattice_store_sim._core._pulls import PullRequest, Pulls, Refusal, Waiting
 from lattice_store_sim._core._push import Push
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class Consumer:
         self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
         self.acks = Acks(config, self.position.next - 1, floor_known=context.profile.ack_floor_at_creation)
         self.pulls = Pulls(context)
-        self.push = Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns) if config.deliver_subject else None
+        self.push = (
+            Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
+            if config.deliver_subject
+            else None
+        )
         idle_since = None if self.push is not None and self.push.active else created_ns
         self._idleness = Idleness(config.inactive_threshold, idle_since)
         replayed_to = stream.log.last_sequence if config.replay_policy == "original" else 0
@@ -86,6 +90,10 @@ class Consumer:
 
     def wants(self, subject: str) -> bool:
         return self.position.wants(subject)
+
+    def needs(self, message: Message) -> bool:
+        """Return whether it is not done with a message (consumer.go, ``needAck``)."""
+        return self.wants(message.subject) and self.acks.awaits(message.sequence, self.position.next)
 
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
@@ -260,12 +268,12 @@ class Consumer:
 
     # -- clients --------------------------------------------------------------------------------
 
-    def pull(self, request: PullRequest, reply: str, now_ns: int) -> None:
-        """Take a pull request; what it gets goes to *reply*."""
+    def pull(self, request: PullRequest | Refusal, reply: str, now_ns: int) -> None:
+        """Take a pull request, or what was made of one that cannot be read; what it gets goes to *reply*."""
         context, config = self._stream.context, self.config
-        refused = refusal(request, config, context.profile)
-        if refused is not None:
-            context.send(status(reply, *refused))
+        request = checked(request, config, context.profile)
+        if isinstance(request, Refusal):
+            context.send(status(reply, *request))
             return
         if request.no_wait:
             self.position.clamp()

@@ -62,8 +62,12 @@ class ConsumerSet(dict[str, "Consumer"]):
 
     def run(self, now_ns: int) -> None:
         """Let the signalled deliver, until nobody is: what one is done with may be removed under another."""
-        while any([consumer.run(now_ns) for consumer in list(self.values())]):
-            pass
+        signalled = True
+        while signalled:
+            signalled = False
+            for consumer in list(self.values()):
+                if consumer.run(now_ns):
+                    signalled = True
 
     def interest_changed(self, now_ns: int) -> None:
         """Note that somebody began or ceased to listen."""

@@ -29,7 +29,7 @@ def duration_of(text: str) -> int | None:
     spelled = _TEXT.fullmatch(text)
     if spelled is None:
         return None
-    duration_ns = sum(
+    duration_ns: int = sum(
         int(whole or 0) * _UNIT_NS[unit] + int(part or 0) * _UNIT_NS[unit] // 10 ** len(part)
         for whole, part, unit in _PART.findall(spelled[2])
     )

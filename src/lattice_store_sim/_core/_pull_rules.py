@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._durations import duration_text
 from lattice_store_sim._core._profile import ServerProfile
-from lattice_store_sim._core._pulls import PullRequest
+from lattice_store_sim._core._pulls import PullRequest, Refusal
 
 _HIGHEST_PRIORITY: Final = 9
 
 
-class Refusal(NamedTuple):
-    """The status that a request is answered with."""
-
-    code: int
-    description: str
-
-
-def refusal(request: PullRequest, config: ConsumerConfig, profile: ServerProfile) -> Refusal | None:
-    """Return why a request is refused whatever the consumer's state, None if it is not."""
+def checked(request: PullRequest | Refusal, config: ConsumerConfig, profile: ServerProfile) -> PullRequest | Refusal:
+    """Return the request, or why it is refused whatever the consumer's state."""
     if config.deliver_subject:
         return Refusal(409, "Consumer is push based")
-    if request.malformed:
-        return Refusal(400, f"Bad Request - {request.malformed}")
-    if 0 < request.idle_heartbeat and request.expires < 2 * request.idle_heartbeat:
+    if isinstance(request, Refusal):
+        return request
+    if request.idle_heartbeat > 0 and request.expires < 2 * request.idle_heartbeat:
         return Refusal(400, "Bad Request - heartbeat value too large")
     if 0 < config.max_batch < request.batch:
         return Refusal(409, f"Exceeded MaxRequestBatch of {config.max_batch}")
@@ -37,7 +30,7 @@ def refusal(request: PullRequest, config: ConsumerConfig, profile: ServerProfile
     for broken, description in _PRIORITY_RULES if profile.priority_groups else ():
         if broken(request):
             return Refusal(400, f"Bad Request - {description}")
-    return None
+    return request
 
 
 _PRIORITY_RULES: Final[tuple[tuple[Callable[[PullRequest], object], str], ...]] = (

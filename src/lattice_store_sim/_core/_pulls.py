@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,8 +24,13 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     min_pending: int = 0
     min_ack_pending: int = 0
     priority: int = 0
-    malformed: str = ""
-    """Why the request cannot be read."""
+
+
+class Refusal(NamedTuple):
+    """The status that a request is answered with."""
+
+    code: int
+    description: str
 
 
 class Waiting(msgspec.Struct):

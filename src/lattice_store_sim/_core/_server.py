@@ -21,7 +21,7 @@ from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
-from lattice_store_sim._core._pulls import PullRequest
+from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
@@ -274,7 +274,7 @@ class SimCore:
 
     # -- consumers' clients ---------------------------------------------------------------------
 
-    def pull_next(self, stream: str, consumer: str, request: PullRequest, reply: str, *, now_ns: int) -> None:
+    def pull_next(self, stream: str, consumer: str, request: PullRequest | Refusal, reply: str, *, now_ns: int) -> None:
         """Ask a consumer for messages; whatever comes of it goes to *reply*.
 
         Raises:

@@ -9,7 +9,7 @@ import msgspec
 from lattice_store.errors import ApiError
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire import _account, _cluster, _consumers, _direct, _messages, _streams
+from lattice_store_sim._wire import _account, _acks, _cluster, _consumers, _direct, _messages, _streams
 from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
@@ -18,6 +18,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *_account.ROUTES,
     *_streams.ROUTES,
     *_consumers.ROUTES,
+    *_acks.ROUTES,
     *_messages.ROUTES,
     *_direct.ROUTES,
     *_cluster.ROUTES,
@@ -50,6 +51,8 @@ class JetStreamApi:
         sent = Request(subject, payload, headers, reply, now_ns)
         if subject.startswith(API):
             self._request(sent)
+        elif subject.startswith(_acks.TO_CONSUMERS):
+            _acks.tell_consumer(self.core, sent)
         else:
             publish(self.core, sent)
 
@@ -74,7 +77,7 @@ class JetStreamApi:
     def _answer(self, route: Route, request: Request, names: list[str]) -> None:
         context = self.core.context
         try:
-            if route.type and context.profile.api_level_checked:
+            if route.type and not route.level_after_body:
                 check_api_level(request.headers, context.profile)
             fields = route.handler(self.core, request, *names)
         except ApiError as error:
