@@ -367,6 +367,8 @@ class Consumer:
         if config.pause_until != old.pause_until:
             self._resume_ns = self._resumes_at(now_ns)
         self.position.change_filters(config.filters)
+        if config.filters != old.filters:
+            self._stream.interest_changed(self)
         self.run(now_ns)
 
     def reset(self, sequence: int, now_ns: int) -> None:

@@ -8,7 +8,7 @@ A cursor reads the log when asked; it holds no messages. ``pending`` is kept exa
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lattice_store.model import (
     DeliverAll,
@@ -24,10 +24,24 @@ from lattice_store_sim._core._log import Log
 
 
 class Cursor:
-    """A replay's position: first through the snapshot, if the deliver policy takes one, then along the log."""
+    """A replay's position: first through the snapshot, if the deliver policy takes one, then along the log.
 
-    def __init__(self, log: Log, filters: Sequence[str], deliver: DeliverPolicy) -> None:
+    Args:
+        log: what it reads.
+        filters: of the subjects it wants, none for all.
+        deliver: where it begins.
+        settle: is told what was taken.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        filters: Sequence[str],
+        deliver: DeliverPolicy,
+        settle: Callable[[list[int]], None] | None = None,
+    ) -> None:
         self._log = log
+        self._settle = settle
         self.wants = compile_filters(filters)
         self._target = log.last_sequence
         self._snapshot: list[int] = []
@@ -67,7 +81,13 @@ class Cursor:
         self.pending -= len(taken)
         if self.pending == 0 or self.sequence >= self._target:
             self.caught_up = True
+        if self._settle is not None:
+            self._settle([message.sequence for message in taken])
         return taken
+
+    def needs(self, message: Message) -> bool:
+        """Return whether a message is still ahead, as it is to a consumer without acks."""
+        return message.sequence > self.sequence and self.wants(message.subject)
 
     def added(self, message: Message) -> None:
         """Note that the log grew."""

@@ -21,6 +21,7 @@ from lattice_store_sim._core import _control as names
 from lattice_store_sim._core._control import Control, read_control, without_header
 from lattice_store_sim._core._counter import counted
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._retention import is_wanted
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._ttl import ttl_of
 
@@ -190,7 +191,7 @@ def _exceeds(stream: Stream, message: Message, oldest: Message | None) -> bool:
 
 def _unwanted(stream: Stream, message: Message, control: Control) -> PubAck | None:
     """Let a message that no consumer is interested in only take its sequence."""
-    return None if stream.wanted(message.subject) else stream.skip(message, control)
+    return None if is_wanted(stream, message.subject) else stream.skip(message, control)
 
 
 # -- their order ------------------------------------------------------------------------------------

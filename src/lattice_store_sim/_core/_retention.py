@@ -1,13 +1,83 @@
-"""Retention by interest and as a work queue: when a message has served its purpose (nats-server stream.go ``ackMsg``)."""
+"""Retention by interest and as a work queue: messages go when all who want them are done with them.
+
+Sources: nats-server stream.go ``ackMsg``, ``checkForInterest``; consumer.go ``needAck``, ``cleanupNoInterestMessages``.
+A replay counts as a consumer without acks.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from lattice_store.model import Message
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
 
 
+class Reader(Protocol):
+    """A consumer or a replay."""
+
+    def wants(self, subject: str) -> bool:
+        """Return whether messages of a subject are for it."""
+        ...
+
+    def needs(self, message: Message) -> bool:
+        """Return whether it is not done with a message."""
+        ...
+
+
+def _readers(stream: Stream) -> Iterator[Reader]:
+    yield from stream.consumers.values()
+    yield from stream.cursors
+
+
 def is_wanted(stream: Stream, subject: str) -> bool:
-    """Return whether any consumer or replay is interested in a subject."""
-    return any(cursor.wants(subject) for cursor in stream.cursors)
+    """Return whether any reader is interested in a subject."""
+    return any(reader.wants(subject) for reader in _readers(stream))
+
+
+def _is_needed(stream: Stream, message: Message) -> bool:
+    return any(reader.needs(message) for reader in _readers(stream))
+
+
+def settled(stream: Stream, sequences: Iterable[int]) -> None:
+    """Remove what a reader is done with, unless another one needs it."""
+    if stream.config.retention == "limits":
+        return
+    for sequence in sequences:
+        message = stream.log.messages.get(sequence)
+        if message is not None and not _is_needed(stream, message):
+            stream.log.remove(sequence)
+
+
+def reader_gone(stream: Stream, done_to: int) -> None:
+    """Remove what only a reader needed that is gone; without any left nothing is kept.
+
+    Args:
+        stream: what it read.
+        done_to: it was done with everything up to this sequence.
+    """
+    if stream.config.retention != "interest":
+        return
+    if any(True for _ in _readers(stream)):
+        interest_changed(stream, done_to)
+    else:
+        stream.log.purge("")
+
+
+def interest_changed(stream: Stream, done_to: int) -> None:
+    """Remove what nobody needs, from a sequence on: a reader's filters have changed."""
+    if stream.config.retention == "interest":
+        later = [message for message in stream.log.messages.values() if message.sequence >= done_to]
+        stream.log.remove_all(message.sequence for message in later if not _is_needed(stream, message))
+
+
+def began(stream: Stream) -> None:
+    """Remove what all who want it are done with already: from now on interest decides."""
+    done = [
+        message.sequence
+        for message in stream.log.messages.values()
+        if is_wanted(stream, message.subject) and not _is_needed(stream, message)
+    ]
+    stream.log.remove_all(done)

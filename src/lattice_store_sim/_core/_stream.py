@@ -175,12 +175,6 @@ class Stream:
             self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
-    # -- retention ------------------------------------------------------------------------------
-
-    def wanted(self, subject: str) -> bool:
-        """Return whether any consumer is interested in a subject."""
-        return _retention.is_wanted(self, subject)
-
     # -- reads ----------------------------------------------------------------------------------
 
     def info(self) -> StreamInfo:
@@ -214,14 +208,20 @@ class Stream:
         """End a consumer; who waits for its messages is told."""
         self.consumers.remove(consumer)
         consumer.close("Consumer Deleted")
+        _retention.reader_gone(self, consumer.acks.floor.stream_sequence)
 
     def close(self) -> None:
         """End with the stream: its consumers end too."""
         for consumer in self.consumers.values():
             consumer.close("Consumer Deleted")
 
+    def interest_changed(self, consumer: Consumer) -> None:
+        """Note that a consumer wants other subjects than before."""
+        _retention.interest_changed(self, consumer.acks.floor.stream_sequence)
+
     def settled(self, consumer: Consumer, sequences: Sequence[int]) -> None:
         """Note that a consumer is done with messages."""
+        _retention.settled(self, sequences)
 
     def open_cursor(self, filters: Sequence[str], deliver: DeliverPolicy) -> Cursor:
         """Begin a replay; it is kept up to date until `close_cursor`.
@@ -231,7 +231,7 @@ class Stream:
         """
         if 0 < self.config.max_consumers <= self._readers:
             raise api_error(400, 10026, "maximum consumers limit reached")
-        cursor = Cursor(self.log, filters, deliver)
+        cursor = Cursor(self.log, filters, deliver, lambda sequences: _retention.settled(self, sequences))
         self.cursors.append(cursor)
         self.log.observers.append(cursor)
         return cursor
@@ -239,6 +239,7 @@ class Stream:
     def close_cursor(self, cursor: Cursor) -> None:
         self.cursors.remove(cursor)
         self.log.observers.remove(cursor)
+        _retention.reader_gone(self, cursor.sequence)
 
     # -- removal --------------------------------------------------------------------------------
 
@@ -287,13 +288,15 @@ class Stream:
 
     def update(self, config: StreamConfig, now_ns: int) -> None:
         """Take over an accepted configuration; lowered limits evict at once, a new window judges all IDs."""
-        ttls_before = self.config.allow_msg_ttl
+        old = self.config
         self._configure(config)
         self.dedupe.change_window(config.duplicate_window, now_ns)
         self.expiry.change_age(config.max_age)
-        if config.allow_msg_ttl and not ttls_before:
+        if config.allow_msg_ttl and not old.allow_msg_ttl:
             self._watch(Expiry(self.log, config.max_age, ttls=True))
         self.log.change_limits(config)
+        if config.retention == "interest" and old.retention != "interest":
+            _retention.began(self)
         self.advance(now_ns)
 
     def restart(self, now_ns: int) -> None:
