@@ -58,8 +58,8 @@ def _without_times(value: Any) -> Any:
             kept[key] = "no time" if held in _NO_TIMES else "a time"
         elif key == "description" and "err_code" in value:
             kept[key] = held.partition("invalid JSON")[0]
-        elif key == "api" and "level" in held:
-            kept[key] = held["level"]  # not how many requests there have been
+        elif key == "api" and "errors" in held:
+            kept[key] = held.get("level")  # not how many requests there have been
         else:
             kept[key] = _without_times(held)
     return kept
