@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from lattice_store.errors import InvalidArgumentError, InvalidConfigError
+from lattice_store.errors import InvalidArgumentError, InvalidConfigError, NotSupportedError
 from lattice_store.model import StreamConfig
 from lattice_store.subjects import check_filter, check_stream_name, overlap
+
+
+class Feature(NamedTuple):
+    """What a server before some version would ignore or mistake, so that it is not asked for it."""
+
+    since: tuple[int, int]
+    what: str
+
+
+LAST_SUBJECT_FILTER: Final = Feature((2, 11), "Expect(last_subject_filter=…)")
+SEVERAL_SUBJECTS: Final = Feature((2, 10), "a replay with several subjects")
+PURGE_BELOW_1: Final = Feature((2, 14), "purge(before_sequence=1)")
+"""A server before took 1 for "everything"."""
+
+
+def check_feature(feature: Feature, server: tuple[int, int]) -> None:
+    """Accept a request to a server of that version.
+
+    Raises:
+        NotSupportedError: the server is too old.
+    """
+    if server < feature.since:
+        needed, found = (".".join(map(str, version)) for version in (feature.since, server))
+        raise NotSupportedError(f"{feature.what} needs a server of version {needed}; this is {found}")
 
 
 def check_at_least_one(name: str, value: int) -> None:

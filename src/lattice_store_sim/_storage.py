@@ -8,8 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lattice_store.arguments import (
+    LAST_SUBJECT_FILTER,
+    PURGE_BELOW_1,
+    SEVERAL_SUBJECTS,
     check_at_least_one,
     check_config,
+    check_feature,
     check_get,
     check_payload,
     check_purge,
@@ -147,6 +151,8 @@ class SimStorage(ClosingStorage):
         if len(payload) + len(block.block) > _MAX_PAYLOAD:
             raise api_error(400, 10054, "message size exceeds maximum allowed")
         server, now_ns = await self._turn()
+        if expect is not None and expect.last_subject_filter is not None:
+            check_feature(LAST_SUBJECT_FILTER, server.context.profile.release)
         ack = server.publish(subject, payload, block, now_ns=now_ns)
         if self.server._replays:
             self.server._tell_replays(server.bound_stream(subject))
@@ -206,6 +212,8 @@ class SimStorage(ClosingStorage):
     ) -> int:
         check_purge(stream, subject, before_sequence, keep)
         server, now_ns = await self._turn()
+        if before_sequence == 1:
+            check_feature(PURGE_BELOW_1, server.context.profile.release)
         return server.purge(stream, filter_=subject, before_sequence=before_sequence, keep=keep, now_ns=now_ns)
 
     # -- replays and the end --------------------------------------------------------------------
@@ -216,6 +224,8 @@ class SimStorage(ClosingStorage):
     ) -> AsyncIterator[SimReplay]:
         check_replay(stream, subjects)
         server, now_ns = await self._turn()
+        if len(subjects) > 1:
+            check_feature(SEVERAL_SUBJECTS, server.context.profile.release)
         info = info_from_core(server.stream_info(stream, now_ns=now_ns))
         cursor = server.open_cursor(stream, subjects, deliver, now_ns=now_ns)
         replay = SimReplay(info, cursor, self._limits.replay_buffer)

@@ -11,8 +11,13 @@ from typing import Any, Final, Self
 from nats.aio.client import Client
 
 from lattice_store.arguments import (
+    LAST_SUBJECT_FILTER,
+    PURGE_BELOW_1,
+    SEVERAL_SUBJECTS,
+    Feature,
     check_at_least_one,
     check_config,
+    check_feature,
     check_get,
     check_payload,
     check_purge,
@@ -23,7 +28,6 @@ from lattice_store.errors import (
     InvalidArgumentError,
     LatticeStoreError,
     NoRespondersError,
-    NotSupportedError,
     StorageClosedError,
     UnexpectedAnswerError,
 )
@@ -190,7 +194,7 @@ class NatsStorage(ClosingStorage):
         block = publish_headers(headers, message_id, expect)
         self._check_open()
         if expect is not None and expect.last_subject_filter is not None:
-            await self._require((2, 11), "Expect(last_subject_filter=…)")
+            await self._require(LAST_SUBJECT_FILTER)
         return await self._connection.send(subject, payload, block)
 
     async def _ack(self, ticket: Ticket) -> PubAck:
@@ -205,15 +209,10 @@ class NatsStorage(ClosingStorage):
             raise ack
         return ack
 
-    async def _require(self, version: tuple[int, int], what: str) -> None:
-        """Refuse *what* on a server that would ignore it."""
+    async def _require(self, feature: Feature) -> None:
         self._check_open()
         await self._connection.client()
-        found = self._connection.server_version
-        if found < version:
-            raise NotSupportedError(
-                f"{what} needs a server of version {version[0]}.{version[1]}; this is {found[0]}.{found[1]}"
-            )
+        check_feature(feature, self._connection.server_version)
 
     # -- messages -------------------------------------------------------------------------------
 
@@ -245,7 +244,7 @@ class NatsStorage(ClosingStorage):
         options = {"filter": subject, "seq": before_sequence, "keep": keep}
         body = {name: value for name, value in options.items() if value is not None}
         if before_sequence == 1:
-            await self._require((2, 14), "purge(before_sequence=1)")  # before, a server took 1 for "everything"
+            await self._require(PURGE_BELOW_1)
         return int((await self._call(f"STREAM.PURGE.{stream}", body))["purged"])
 
     # -- replays and the end --------------------------------------------------------------------
@@ -257,7 +256,7 @@ class NatsStorage(ClosingStorage):
         check_replay(stream, subjects)
         self._check_open()
         if len(subjects) > 1:
-            await self._require((2, 10), "a replay with several subjects")
+            await self._require(SEVERAL_SUBJECTS)
         replay = NatsReplay(
             self._connection, self._api, self._limits, stream=stream, subjects=tuple(subjects), deliver=deliver
         )

@@ -178,10 +178,17 @@ class ServerProfile:
     priority_groups: bool = True
     """Whether pull requests are asked for priorities that their consumer has not; from 2.11 on."""
 
+    @property
+    def release(self) -> tuple[int, int]:
+        """The first two numbers of the version."""
+        major, minor, *_ = self.version.split(".")
+        return int(major), int(minor)
+
 
 _NO_HEADERS: Final = frozenset({"no_hdr"})
 _BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "up_to_seq", "up_to_time"})
 _PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
+
 
 _2_14: Final = ServerProfile(
     version="2.14.6",
