@@ -13,14 +13,20 @@ from tests.docs.pins import link, pinned
 PAGE: Final = Path(__file__).parents[2] / "docs/reference/surprises.md"
 
 SURPRISES: Final = (
-    "A publish meets its checks in a fixed order. A duplicate does not excuse a wrong expected sequence or a message too "
-    "large; it does excuse a wrong last message ID, a forbidden rollup and a full stream.",
-    "The duplicate window is a table of its own: an ID stays known after its message was deleted, purged, rolled up or "
-    "evicted. A refused publish records none, and a duplicate refreshes nothing.",
+    (
+        "A publish meets its checks in a fixed order. A duplicate does not excuse a wrong expected sequence or a message too "
+        "large; it does excuse a wrong last message ID, a forbidden rollup and a full stream."
+    ),
+    (
+        "The duplicate window is a table of its own: an ID stays known after its message was deleted, purged, rolled up or "
+        "evicted. A refused publish records none, and a duplicate refreshes nothing."
+    ),
     "The duplicate window belongs to the stream, not to the subject.",
     "A restart rebuilds the window from the messages still stored: IDs of removed ones are forgotten.",
-    "The expected last message ID is that of the very last message, none if it had none. An empty control header counts as "
-    "absent.",
+    (
+        "The expected last message ID is that of the very last message, none if it had none. An empty control header counts as "
+        "absent."
+    ),
     "An expected sequence that is no number is not a malformed request but a number no stream reaches.",
     "Names of control headers count to the letter, and the first of several counts.",
     "The filter for an expected last sequence may be a wildcard or lie outside the stream; alone it is refused.",
@@ -45,8 +51,10 @@ SURPRISES: Final = (
     "A TTL is cut to whole seconds, less than one is invalid, and a delete marker's TTL is the least.",
     "A direct get of last messages up to a sequence beyond the end is served in memory and finds nothing on file.",
     "A pull beyond the most unacknowledged messages waits, even if it asked not to.",
-    "Redeliveries pass the limit of unacknowledged messages and go first; a snapshot of last messages is still delivered "
-    "when they were superseded.",
+    (
+        "Redeliveries pass the limit of unacknowledged messages and go first; a snapshot of last messages is still delivered "
+        "when they were superseded."
+    ),
 )
 
 _HEAD: Final = """# Thirty surprises
