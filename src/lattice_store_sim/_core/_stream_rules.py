@@ -239,8 +239,6 @@ def refuse_unsimulated(config: StreamConfig) -> None:
     for name in ("allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"):
         if getattr(config, name):
             raise _not_simulated(name)
-    if config.retention != "limits":
-        raise NotSimulatedError(f"retention {config.retention!r} is not simulated, only 'limits'")
 
 
 def _not_simulated(name: str) -> NotSimulatedError:

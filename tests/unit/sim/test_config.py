@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from lattice_store.errors import InvalidStreamConfigError, NotSimulatedError
-from lattice_store.model import Compression, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from lattice_store.model import Compression, DiscardPolicy, StorageType, StreamConfig
 from lattice_store_sim._core._server import SimCore
 from tests.unit.sim.helpers import SECOND, Bench, config
 
@@ -105,12 +105,6 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
     assert refused(max_replicas=5, num_replicas=6) == (500, 10052, "maximum replicas is 5")
     large = Bench(core=SimCore(max_replicas=5))
     assert large("create_stream", config(num_replicas=5)).config.num_replicas == 5
-
-
-@pytest.mark.parametrize("retention", [RetentionPolicy.INTEREST, RetentionPolicy.WORK_QUEUE])
-def test_another_retention_is_named_as_not_simulated(retention):
-    with pytest.raises(NotSimulatedError, match=f"retention '{retention.value}' is not simulated"):
-        Bench()("create_stream", config(retention=retention))
 
 
 @pytest.mark.parametrize(
