@@ -256,6 +256,10 @@ class Acks:
 
     # -- what happens to the stream -------------------------------------------------------------
 
+    def tracks(self, sequence: int) -> bool:
+        """Return whether anything is known of a delivery of that message."""
+        return sequence in self.pending or sequence in self.redelivered
+
     def dropped(self, sequence: int) -> list[int]:
         """Note that a message left the stream; one that was pending counts as acked."""
         pending = self.pending.get(sequence)

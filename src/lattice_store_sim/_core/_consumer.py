@@ -103,14 +103,17 @@ class Consumer:
     def removed(self, message: Message) -> None:
         """Note that the stream lost a message."""
         self.position.removed(message)
-        if message.sequence in self.acks.pending or message.sequence in self.acks.redelivered:
+        if self.acks.tracks(message.sequence):
             self._gone.append(message.sequence)
             self._signalled = True
 
     def purged(self, purge: Purge) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
         log, filters = self._stream.log, self.config.filters
-        if purge.removed:
+        if purge.is_counted_singly:
+            if purge.tells_of_one(filters):
+                self.removed(purge.removed[0])
+        elif purge.removed:
             self.position.recount()
             self.acks.forget_redelivered_below(log.first_sequence)
         if purge.covers(filters):
@@ -120,9 +123,6 @@ class Consumer:
             self.position.skip_to(first := log.first_sequence)
             gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
             self.acks.purged(first, self.position.next, gone)
-        if len(purge.removed) == 1:
-            self._gone.extend(purge.removed)
-        self._signalled = True
 
     # -- time -----------------------------------------------------------------------------------
 

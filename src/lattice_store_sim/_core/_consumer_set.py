@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lattice_store.model import Message
-from lattice_store.subjects import covers
+from lattice_store.subjects import covers, matches
 from lattice_store_sim._core._filters import compile_filters
 
 if TYPE_CHECKING:
@@ -18,11 +18,28 @@ class Purge:
 
     Args:
         filter_: of the purged subjects, empty for all.
+        one_by_one: messages are looked for by subject or number; otherwise all below a sequence go.
+        on_file: where the messages are stored.
     """
 
-    def __init__(self, filter_: str) -> None:
+    def __init__(self, filter_: str, *, one_by_one: bool, on_file: bool) -> None:
         self._filter = filter_
-        self.removed: list[int] = []
+        self._one_by_one = one_by_one
+        self._on_file = on_file
+        self.removed: list[Message] = []
+
+    @property
+    def is_counted_singly(self) -> bool:
+        """Whether the only message removed is told as such, and consumers do not count anew."""
+        return self._one_by_one and len(self.removed) == 1
+
+    def tells_of_one(self, filters: tuple[str, ...]) -> bool:
+        """Return whether a consumer of these filters is told of a single removed message.
+
+        The file store tells it with the filter in place of the message's subject (filestore.go, ``PurgeEx``).
+        """
+        told = self._filter or ">" if self._on_file else self.removed[0].subject
+        return not filters or any(matches(one, told) for one in filters)
 
     def covers(self, filters: tuple[str, ...]) -> bool:
         """Return whether it was about all that a consumer of these filters gets."""
@@ -95,14 +112,15 @@ class ConsumerSet(dict[str, "Consumer"]):
 
     def removed(self, message: Message) -> None:
         if self._purge is not None:
-            self._purge.removed.append(message.sequence)
+            self._purge.removed.append(message)
             return
         for consumer in self.values():
             consumer.removed(message)
 
-    def purge_begins(self, filter_: str) -> None:
+    def purge_begins(self, filter_: str, *, keep: int) -> None:
         """Keep what is removed from now on to the end of the purge."""
-        self._purge = Purge(filter_)
+        one_by_one = keep > 0 or filter_ not in ("", ">")
+        self._purge = Purge(filter_, one_by_one=one_by_one, on_file=self._log.on_file)
 
     def purge_ends(self) -> None:
         purge, self._purge = self._purge, None

@@ -275,7 +275,7 @@ class Stream:
     def _purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
         if not self.consumers:
             return self.log.purge(filter_, before=before, keep=keep)
-        self.consumers.purge_begins(filter_)
+        self.consumers.purge_begins(filter_, keep=keep)
         removed = self.log.purge(filter_, before=before, keep=keep)
         self.consumers.purge_ends()
         return removed
