@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._reads import Get
-from lattice_store_sim._wire._json import convert, decode_object
+from lattice_store_sim._wire._json import decode
 
 
 def decode_get(payload: bytes, profile: ServerProfile) -> Get:
@@ -13,9 +13,7 @@ def decode_get(payload: bytes, profile: ServerProfile) -> Get:
     Raises:
         ApiError: the request cannot be read.
     """
-    wire = decode_object(payload, profile)
-    known = {name: value for name, value in wire.items() if name.casefold() not in profile.unknown_get_fields}
-    return convert(known, Get, profile)
+    return decode(payload, Get, profile, later=profile.unknown_get_fields)
 
 
 def asks_for_nothing(get: Get) -> bool:

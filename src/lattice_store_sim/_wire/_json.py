@@ -1,14 +1,14 @@
 """Requests as JSON, read the way nats-server reads them: with Go's ``encoding/json``.
 
-Names of fields match in any case, a name given twice counts twice (maps are merged, the rest is replaced),
-``null`` leaves a field as it was, text that is no UTF-8 is mended.
+Names of fields match in any case. A field given twice is set twice: maps and objects are added to, the rest is
+replaced. ``null`` leaves a field as it was. Text that is no UTF-8 is mended.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
@@ -31,85 +31,53 @@ def invalid_json(detail: object, profile: ServerProfile) -> ApiError:
     return api_error(400, 10025, f"invalid JSON: {detail}" if profile.json_errors_explained else "invalid JSON")
 
 
-# -- text to objects --------------------------------------------------------------------------------
+# -- text to documents ------------------------------------------------------------------------------
 
 
-def _merged(old: Any, new: Any) -> Any:
-    """Return what a field holds that was set to *old* and then to *new*."""
-    if new is None:
-        return old
-    return _object([*old.items(), *new.items()]) if isinstance(old, dict) and isinstance(new, dict) else new
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read: dict[str, Any] = {}
-    for name, value in pairs:
-        read[name] = _merged(read[name], value) if name in read else value
-    return read
+class _Object(list[tuple[str, Any]]):
+    """A JSON object: its fields as they were given, also those given twice."""
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
 
 
-_decoder: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
-
-
-def _mended(value: Any) -> Any:
-    """Return *value* with lone surrogates replaced."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {_mended(name): _mended(one) for name, one in value.items()}
-    return [_mended(one) for one in value] if isinstance(value, list) else value
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_no_number)
 
 
 def _documents(payload: bytes) -> list[Any]:
+    """Return the JSON documents that follow each other in *payload*.
+
+    Raises:
+        ValueError: not all of it is JSON.
+        RecursionError: it is too deep.
+    """
     text = payload.decode(errors="replace")
     documents: list[Any] = []
     at = 0
     while rest := text[at:].lstrip(_SPACE):
-        at = len(text) - len(rest)
-        document, at = _decoder.raw_decode(text, at)
-        documents.append(_mended(document) if "\\u" in text else document)
+        document, at = _decoder.raw_decode(text, len(text) - len(rest))
+        documents.append(document)
     return documents
-
-
-def decode_object(payload: bytes, profile: ServerProfile) -> dict[str, Any]:
-    """Return the JSON object in *payload*; ``null`` is an empty one.
-
-    Raises:
-        ApiError: it is none, or more than one where the version wants exactly one.
-    """
-    try:
-        documents = _documents(payload)
-    except (ValueError, RecursionError) as error:
-        raise invalid_json(error, profile) from None
-    if not profile.json_documents_joined and len(documents) != 1:
-        raise invalid_json("not one document", profile)
-    read: dict[str, Any] = {}
-    for document in documents:
-        if document is not None and not isinstance(document, dict):
-            raise invalid_json("not an object", profile)
-        read = _merged(read, document)
-    return read
 
 
 def is_empty_object(payload: bytes) -> bool:
     """Return whether a request says nothing: no bytes, or a JSON object without fields."""
     try:
-        return not payload or _documents(payload) == [{}]
+        documents = _documents(payload)
     except (ValueError, RecursionError):
         return False
+    return not payload or [isinstance(one, _Object) and not one for one in documents] == [True]
 
 
-# -- objects to structs -----------------------------------------------------------------------------
+# -- documents to structs ---------------------------------------------------------------------------
 
 
 @cache
 def _types(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the type of each field, without the ``None`` that it may also be."""
-    return {name: _required(hint) for name, hint in get_type_hints(kind).items() if name in kind.__struct_fields__}
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: _required(hint) for name, hint in hints.items() if name in kind.__struct_fields__}
 
 
 def _required(hint: Any) -> Any:
@@ -123,41 +91,77 @@ def _names(kind: type[msgspec.Struct], later: frozenset[str]) -> dict[str, str]:
     return {name.casefold(): name for name in known} | {name: name for name in known}
 
 
-def _value(value: Any, hint: Any, profile: ServerProfile) -> Any:
-    """Return *value* as msgspec takes it for a field of type *hint*."""
-    if isinstance(value, dict):
-        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            return _fields(value, hint, profile)
-        if str in get_args(hint):
-            return {name: "" if one is None else one for name, one in value.items()}
-    elif isinstance(value, list) and str in get_args(hint):
-        return ["" if one is None else one for one in value]
-    elif hint is TimeNs:
-        return _time(value, profile)
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* in Python's terms, with lone surrogates replaced."""
+    if isinstance(value, str):
+        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, _Object):
+        return {_plain(name): _plain(one) for name, one in value}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def _value(value: Any, hint: Any) -> Any:
+    """Return *value* as what a field of type *hint* holds.
+
+    Raises:
+        msgspec.ValidationError: it is of another type.
+    """
+    value = _plain(value)
+    if hint is TimeNs:
+        return _time(value)
+    if str in get_args(hint):  # the elements of a list or map that are null are empty
+        if isinstance(value, dict):
+            value = {name: "" if one is None else one for name, one in value.items()}
+        elif isinstance(value, list):
+            value = ["" if one is None else one for one in value]
     elif isinstance(value, int) and value > _LARGEST:
-        raise invalid_json(f"{value} is too large", profile)
-    return value
+        raise msgspec.ValidationError(f"{value} is too large")
+    return msgspec.convert(value, hint)
 
 
-def _time(value: Any, profile: ServerProfile) -> int:
+def _time(value: Any) -> int:
     try:
         return time_ns(value)
     except (TypeError, ValueError) as error:
-        raise invalid_json(error, profile) from None
+        raise msgspec.ValidationError(str(error)) from None
 
 
-def _fields(wire: Mapping[str, Any], kind: type[msgspec.Struct], profile: ServerProfile) -> dict[str, Any]:
-    names, types = _names(kind, profile.later_fields), _types(kind)
-    read: dict[str, Any] = {}
-    for given, value in wire.items():
-        name = names.get(given) or names.get(given.casefold())
-        if name is None:
-            if profile.unknown_fields_refused:
-                raise invalid_json(f"unknown field {given!r}", profile)
-        elif value is not None or get_origin(types[name]) is Literal:  # enumerations read null themselves: no value
-            new = _value(value, types[name], profile)
-            read[name] = _merged(read[name], new) if name in read else new
-    return read
+class _Reader:
+    """Sets fields one after the other, as Go does when it decodes into what is there already."""
+
+    def __init__(self, later: frozenset[str], *, lenient: bool) -> None:
+        self._later = later
+        self._lenient = lenient
+
+    def set_all(self, fields: dict[str, Any], given: Iterable[tuple[str, Any]], kind: type[msgspec.Struct]) -> None:
+        """Set *fields* of a *kind* to what is *given*.
+
+        Raises:
+            msgspec.ValidationError: a field is unknown or of another type.
+        """
+        names, types = _names(kind, self._later), _types(kind)
+        for spelled, value in given:
+            name = names.get(spelled) or names.get(spelled.casefold())
+            if name is not None:
+                self._set(fields, name, value, types[name])
+            elif not self._lenient:
+                raise msgspec.ValidationError(f"unknown field {spelled!r}")
+
+    def _set(self, fields: dict[str, Any], name: str, value: Any, hint: Any) -> None:
+        if value is None and get_origin(hint) is not Literal:  # enumerations read null themselves: no value of theirs
+            return
+        old = fields.get(name)
+        if _is_struct(hint) and isinstance(value, _Object | Mapping):
+            inner = {} if old is None else msgspec.structs.asdict(old)
+            self.set_all(inner, value.items() if isinstance(value, Mapping) else value, hint)
+            fields[name] = hint(**inner)
+        else:
+            new = _value(value, hint)
+            fields[name] = old | new if isinstance(old, dict) and isinstance(new, dict) else new
 
 
 def convert(wire: Mapping[str, Any], kind: type[_T], profile: ServerProfile) -> _T:
@@ -166,19 +170,47 @@ def convert(wire: Mapping[str, Any], kind: type[_T], profile: ServerProfile) -> 
     Raises:
         ApiError: a field is unknown or of another type.
     """
+    return _build([_Object(wire.items())], kind, profile, profile.later_fields)
+
+
+def _object(document: Any) -> _Object:
+    if not isinstance(document, _Object):
+        raise msgspec.ValidationError("not an object")
+    return document
+
+
+def _build(documents: list[Any], kind: type[_T], profile: ServerProfile, later: frozenset[str]) -> _T:
+    # A version that lets unknown fields pass reads the request a second time then, and as one document.
+    reader = _Reader(later, lenient=not profile.unknown_fields_refused and len(documents) == 1)
+    fields: dict[str, Any] = {}
     try:
-        return msgspec.convert(_fields(wire, kind, profile), kind)
+        for document in documents:
+            if document is not None:
+                reader.set_all(fields, _object(document), kind)
     except msgspec.ValidationError as error:
         raise invalid_json(error, profile) from None
+    return kind(**fields)
 
 
-def decode(payload: bytes, kind: type[_T], profile: ServerProfile) -> _T:
-    """Return the JSON object in *payload* as *kind*.
+def decode(payload: bytes, kind: type[_T], profile: ServerProfile, *, later: frozenset[str] = frozenset()) -> _T:
+    """Return the JSON object in *payload* as *kind*; ``null`` is an empty one.
+
+    Args:
+        payload: the request.
+        kind: what it asks for.
+        profile: the version that reads it.
+        later: fields of just this *kind* that the version does not know yet.
 
     Raises:
-        ApiError: it is none, or does not fit.
+        ApiError: it is none, or does not fit, or there is not one where the version wants exactly one.
     """
-    return convert(decode_object(payload, profile), kind, profile)
+    try:
+        documents = _documents(payload)
+    except (ValueError, RecursionError) as error:
+        raise invalid_json(error, profile) from None
+    if not profile.json_documents_joined and len(documents) != 1:
+        raise invalid_json("not one document", profile)
+    return _build(documents, kind, profile, profile.later_fields | later)
 
 
 def decode_options(payload: bytes, kind: type[_T], profile: ServerProfile) -> _T:
