@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from lattice_store.model import Message, StreamState
 from lattice_store.subjects import is_literal
 from lattice_store_sim._core import _purge, _time_search
@@ -50,6 +52,7 @@ class Log:
         self.last_time_ns: int | None = None
         self.left_time_ns: int | None = None
         self._overhead, self._header_overhead = _OVERHEAD[config.storage]
+        self._surplus_stays = self.on_file and profile.file_surplus_stays
         self._set_limits(config)
 
     def _set_limits(self, config: StreamConfig) -> None:
@@ -80,6 +83,8 @@ class Log:
             while self.subjects.count(subject) >= self._max_per_subject:
                 # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
                 self._drop(self.subjects.first(subject))
+                if self._surplus_stays:
+                    break
         if not messages:
             self.first_sequence = sequence
         messages[sequence] = message
@@ -110,8 +115,16 @@ class Log:
 
     def change_limits(self, config: StreamConfig) -> None:
         """Take over changed limits and enforce them: the totals first, then each subject, as the server does."""
+        before = self._max_per_subject
+        if self.profile.update_evicts_anyway:
+            self._set_limits(replace(config, discard="old"))
+            self._enforce_totals()
         self._set_limits(config)
         self._enforce_totals()
+        if self.profile.new_subject_limit_evicts or self._max_per_subject < before:
+            self._enforce_per_subject()
+
+    def _enforce_per_subject(self) -> None:
         if self._max_per_subject > 0:
             for subject in list(self.subjects):
                 while self.subjects.count(subject) > self._max_per_subject:

@@ -75,6 +75,12 @@ class ServerProfile:
     """Whether an update can not change ``max_consumers``; up to 2.11."""
     retention_fixed: bool = False
     """Whether an update can not change the retention at all; up to 2.9."""
+    new_subject_limit_evicts: bool = True
+    """Whether an update evicts what a new ``max_msgs_per_subject`` has no room for, from 2.14 on; before, a lowered one."""
+    update_evicts_anyway: bool = False
+    """Whether an update evicts what the totals have no room for also under discard policy new; up to 2.9."""
+    file_surplus_stays: bool = False
+    """Whether a file stream drops one message for each it stores, however many its subject has too many; up to 2.9."""
     unused_file_lists_0: bool = True
     """Whether a file stream that was never used lists sequence 0 as deleted; from 2.10 on."""
     deleted_tail_listed: bool = True
@@ -121,6 +127,12 @@ class ServerProfile:
     """In 2.11, Nats-Num-Pending of a batch counts the message itself, and that of ``multi_last`` goes one too low."""
     time_search: Literal["exact", "halve", "scan"] = "exact"
     """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
+
+    # -- retention --------------------------------------------------------------------------------
+    unread_streams_emptied: bool = True
+    """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
+    interest_beyond_floor: bool = True
+    """Whether that change removes what is acked above a consumer's ack floor, too; from 2.12 on."""
 
     # -- purge ------------------------------------------------------------------------------------
     purge_below_1_is_none: bool = True
@@ -175,6 +187,8 @@ class ServerProfile:
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
     idle_awaits_acks: bool = True
     """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.14 on."""
+    purges_cover_every_filter: bool = True
+    """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
     priority_groups: bool = True
     """Whether pull requests are asked for priorities that their consumer has not; from 2.11 on."""
 
@@ -191,12 +205,14 @@ _PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "prior
 
 
 _2_14: Final = ServerProfile(
+    purges_cover_every_filter=False,
     version="2.14.6",
     api_level=4,
     evacuation=False,
     size_first=False,
     source_header_refused=False,
     old_last_id_restored=False,
+    unread_streams_emptied=False,
 )
 _2_12: Final = attrs.evolve(
     _2_14,
@@ -206,6 +222,7 @@ _2_12: Final = attrs.evolve(
     later_fields=frozenset({"allow_batched", "sourcing"}),
     schedules_checked=False,
     updated_replicas_checked=False,
+    new_subject_limit_evicts=False,
     schedulers_refused=False,
     full_size_counted=False,
     rollup_passes_full_subject=False,
@@ -237,6 +254,7 @@ _2_11: Final = attrs.evolve(
     no_responders_subject=False,
     duplicate_first=True,
     expected_subject_filter_alone_refused=False,
+    interest_beyond_floor=False,
     repeated_headers_removed=False,
     status_line_dropped=False,
     counters=False,
@@ -280,6 +298,8 @@ _2_9: Final = attrs.evolve(
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),
     retention_fixed=True,
+    update_evicts_anyway=True,
+    file_surplus_stays=True,
     unused_file_lists_0=False,
     deleted_tail_listed=False,
     subjects_offset_clamped=True,
