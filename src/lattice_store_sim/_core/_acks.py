@@ -52,6 +52,7 @@ class Acks:
 
     def __init__(self, config: ConsumerConfig, before: int, *, floor_known: bool) -> None:
         self._config = config
+        self._before = before
         self.delivered = SequencePair(0, before)
         self.floor = SequencePair(0, before if floor_known else 0)
         self.pending: dict[int, Pending] = {}
@@ -205,11 +206,16 @@ class Acks:
                     self.floor = SequencePair(pending.consumer_sequence - 1, ahead - 1)
                     break
 
+    @property
+    def done_to(self) -> int:
+        """The stream sequence up to which no ack is awaited, also where the floor does not tell."""
+        return max(self.floor.stream_sequence, self._before)
+
     def awaits(self, sequence: int, next_: int) -> bool:
         """Return whether a message is still to be acked, or given up after the most deliveries; *next_* is delivered next."""
         if sequence in self.redelivered:
             return True
-        if sequence <= self.floor.stream_sequence:
+        if sequence <= self.done_to:
             return False
         return self._config.ack_policy != "explicit" or sequence >= next_ or sequence in self.pending
 
@@ -274,15 +280,15 @@ class Acks:
             del self.redelivered[each]
             self._queue.pop(each, None)
 
-    def purged(self, first: int, next_: int, gone: Iterable[int] = ()) -> None:
-        """Follow a purge (consumer.go, ``purge``).
+    def purged(self, first: int, next_: int, gone: Iterable[int] = ()) -> list[int]:
+        """Follow a purge; return what is no longer pending (consumer.go, ``purge``).
 
         Args:
             first: everything wanted below it has gone.
             next_: the next sequence to be delivered.
             gone: pending sequences from *first* on that have gone too.
         """
-        floor = self.floor
+        floor, lost = self.floor, list[int]()
         if floor.stream_sequence < first:
             lost = [each for each in self.pending if each < first]
             lost += gone
@@ -299,6 +305,7 @@ class Acks:
         for each in waiting:
             if (pending := self.pending.get(each)) is not None:
                 self._await(each, pending, pending.since_ns)
+        return lost
 
     def reset(self, before: int) -> None:
         """Forget all that was delivered; the next to be delivered follows *before*."""
@@ -306,4 +313,5 @@ class Acks:
         self.redelivered.clear()
         self._queue.clear()
         self._due.clear()
+        self._before = before
         self.delivered = self.floor = SequencePair(0, before)

@@ -95,6 +95,12 @@ class Consumer:
         """Return whether it is not done with a message (consumer.go, ``needAck``)."""
         return self.wants(message.subject) and self.acks.awaits(message.sequence, self.position.next)
 
+    def looked_through(self, *, beyond_floor: bool) -> int:
+        """Return up to where it may be done with messages (consumer.go, ``checkStateForInterestStream``)."""
+        acks = self.acks
+        last = acks.delivered if beyond_floor and acks.pending else acks.floor
+        return max(last.stream_sequence, acks.floor.stream_sequence)
+
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
         if self.position.added(message) and self._may_deliver:
@@ -116,13 +122,14 @@ class Consumer:
         elif purge.removed:
             self.position.recount()
             self.acks.forget_redelivered_below(log.first_sequence)
-        if purge.covers(filters):
+        if purge.covers(filters, all_of_them=self._stream.context.profile.purges_cover_every_filter):
             self.position.skip_to(first := purge.first_left(log))
-            self.acks.purged(first, self.position.next)
-        elif purge.is_within(filters):
+            self._gone += self.acks.purged(first, self.position.next)
+        elif purge.touches(filters):
             self.position.skip_to(first := log.first_sequence)
             gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
-            self.acks.purged(first, self.position.next, gone)
+            self._gone += self.acks.purged(first, self.position.next, gone)
+        self._signalled |= bool(self._gone)
 
     # -- time -----------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ def has_header(block: bytes, name: bytes, value: bytes | None = None) -> bool:
 
 def without_header(block: bytes, name: bytes, *, repeated: bool) -> bytes:
     """Return a block without a header, or without all of that name if *repeated*; a block of none is empty."""
-    left = re.sub(rb"\n%b:.*?\r\n" % name, b"\n", block, count=0 if repeated else 1, flags=re.DOTALL)
+    left = re.sub(rb"(?<=\n)%b:.*?\r\n" % name, b"", block, count=0 if repeated else 1, flags=re.DOTALL)
     return left if len(left) > len(_VERSION) + len(_END) or left == block else b""
 
 

@@ -89,6 +89,10 @@ class Cursor:
         """Return whether a message is still ahead, as it is to a consumer without acks."""
         return message.sequence > self.sequence and self.wants(message.subject)
 
+    def looked_through(self, *, beyond_floor: bool) -> int:
+        """Return up to where it is done with messages."""
+        return self.sequence
+
     def added(self, message: Message) -> None:
         """Note that the log grew."""
         if message.sequence >= self._next and self.wants(message.subject):

@@ -84,7 +84,7 @@ class ServerProfile:
     unused_file_lists_0: bool = True
     """Whether a file stream that was never used lists sequence 0 as deleted; from 2.10 on."""
     deleted_tail_listed: bool = True
-    """Whether a memory stream lists deleted sequences above its last message; from 2.10 on."""
+    """Whether a memory stream lists its very last sequence among the deleted ones; from 2.10 on."""
     subjects_offset_clamped: bool = False
     """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
 

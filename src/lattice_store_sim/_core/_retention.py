@@ -26,6 +26,10 @@ class Reader(Protocol):
         """Return whether it is not done with a message."""
         ...
 
+    def looked_through(self, *, beyond_floor: bool) -> int:
+        """Return up to where it may be done with messages, as a server knows that keeps only its stored state."""
+        ...
+
 
 def _readers(stream: Stream) -> Iterator[Reader]:
     yield from stream.consumers.values()
@@ -74,10 +78,12 @@ def interest_changed(stream: Stream, done_to: int) -> None:
 
 
 def began(stream: Stream) -> None:
-    """Remove what all who want it are done with already: from now on interest decides."""
-    done = [
-        message.sequence
-        for message in stream.log.messages.values()
-        if is_wanted(stream, message.subject) and not _is_needed(stream, message)
-    ]
-    stream.log.remove_all(done)
+    """Remove what those who want it are done with already: from now on interest decides."""
+    profile = stream.context.profile
+    if profile.unread_streams_emptied and not any(True for _ in _readers(stream)):
+        stream.log.purge("")
+        return
+    for reader in _readers(stream):
+        done_to = reader.looked_through(beyond_floor=profile.interest_beyond_floor)
+        done = [one for one in stream.log.messages.values() if one.sequence <= done_to and reader.wants(one.subject)]
+        stream.log.remove_all(one.sequence for one in done if not _is_needed(stream, one))
