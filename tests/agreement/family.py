@@ -14,6 +14,8 @@ How to write a family, about 100 lines of strategies and rules, in a module of `
   `lacking` those that a version does not have. Find them with ``python -m tests.agreement --families <name>``.
 - Messages that come to one inbox are compared in their order. Publish one at a time, with `publish`, while something
   is delivered: how much is pending at that moment would be chance.
+- What is published without a reply is stored when the server gets to it: go on with ``compare_states(self.pair)``, which
+  waits for that.
 - What a real server does by chance is not drawn, and the module's docstring says so. Time passes with
   ``self.pair.let_pass(ns)`` only; set ``lateness_ns`` to how late the server's timers may be.
 """

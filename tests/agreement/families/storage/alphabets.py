@@ -135,6 +135,9 @@ policies = st.one_of(
     st.builds(DeliverFromSequence, sequences),
     st.just("from time"),
 )
+HIDING = ("*", "a.>")
+"""Filters of which servers of 2.10 and 2.11 never deliver ``a``: there the token ``a`` of one hides the ``*``."""
+
 replay_filters = st.one_of(
-    st.just(()), st.tuples(filters), st.sampled_from([("a", "b"), ("a.*", "b"), ("*", "a.>"), ("a", "*")])
+    st.just(()), st.tuples(filters), st.sampled_from([("a", "b"), ("a.*", "b"), HIDING, ("a", "*")])
 )
