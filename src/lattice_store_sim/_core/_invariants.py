@@ -58,7 +58,9 @@ def _check_log(name: str, log: Log) -> None:
         _require(log.last_sequence >= max(messages), f"{name}: last_sequence went back")
     else:
         unused = log.first_sequence == log.last_sequence == 0
-        _require(unused or log.first_sequence == log.last_sequence + 1, f"{name}: sequences of an empty stream")
+        left = log.left_time_ns is not None and 0 < log.first_sequence <= log.last_sequence
+        emptied = log.first_sequence == log.last_sequence + 1
+        _require(unused or emptied or left, f"{name}: sequences of an empty stream")
     by_subject: dict[str, list[int]] = {}
     for message in messages.values():
         by_subject.setdefault(message.subject, []).append(message.sequence)
