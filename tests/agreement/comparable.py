@@ -57,12 +57,18 @@ def _without_times(value: Any) -> Any:
         if key in _TIMES and isinstance(held, str):
             kept[key] = "no time" if held in _NO_TIMES else "a time"
         elif key == "description" and "err_code" in value:
-            kept[key] = held.partition("invalid JSON")[0]
+            kept[key] = _in_order(held.partition("invalid JSON")[0])
         elif key == "api" and "errors" in held:
             kept[key] = held.get("level")  # not how many requests there have been
         else:
             kept[key] = _without_times(held)
     return kept
+
+
+def _in_order(text: str) -> str:
+    """Return an error's text with the names of consumers sorted: a server lists them as they come out of a map."""
+    what, colon, names = text.partition(" violates consumers: ")
+    return what + colon + ", ".join(sorted(names.split(", ")))
 
 
 def unequal_parts(said: Arrival, heard: Arrival) -> list[str]:

@@ -84,8 +84,14 @@ def normalise(config: ConsumerConfig, limits: ConsumerLimits, profile: ServerPro
         or limits.max_ack_pending
         or (_DEFAULT_MAX_ACK_PENDING if acknowledged else 0),
         inactive_threshold=config.inactive_threshold or limits.inactive_threshold,
-        metadata=with_required_level(config.metadata, _required_level(config), profile) or {},
+        metadata=_stamped(config, profile),
     )
+
+
+def pause(config: ConsumerConfig, until_ns: int | None, profile: ServerProfile) -> ConsumerConfig:
+    """Return the configuration of a consumer paused until then, or not at all."""
+    paused = msgspec.structs.replace(config, pause_until=until_ns)
+    return msgspec.structs.replace(paused, metadata=_stamped(paused, profile))
 
 
 def settle_threshold(config: ConsumerConfig, *, durable: bool) -> ConsumerConfig:
@@ -103,6 +109,10 @@ def _raise_low_numbers(config: ConsumerConfig) -> ConsumerConfig:
 
 def _ack_wait(config: ConsumerConfig) -> int:
     return config.ack_wait or (DEFAULT_ACK_WAIT_NS if config.ack_policy in ("explicit", "all") else 0)
+
+
+def _stamped(config: ConsumerConfig, profile: ServerProfile) -> dict[str, str]:
+    return with_required_level(config.metadata, _required_level(config), profile) or {}
 
 
 def _required_level(config: ConsumerConfig) -> int:

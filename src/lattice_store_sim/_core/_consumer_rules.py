@@ -49,7 +49,7 @@ def _backoff_too_long(config: ConsumerConfig, profile: ServerProfile) -> bool:
     steps = len(config.backoff)
     if profile.backoff_needs_more_deliveries:
         return 0 < steps >= config.max_deliver
-    return config.max_deliver != -1 and steps > config.max_deliver
+    return steps > 0 and config.max_deliver != -1 and steps > config.max_deliver
 
 
 _NAMES_AND_REPLICAS: Final[tuple[_Rule, ...]] = (

@@ -187,9 +187,7 @@ def pause(stream: Stream, name: str, until_ns: int | None, now_ns: int) -> None:
         ApiError: there is none of that name.
     """
     consumer = find(stream, name)
-    paused = msgspec.structs.replace(consumer.config, pause_until=until_ns)
-    limits, profile = stream.config.consumer_limits, stream.context.profile
-    consumer.update(_consumer_defaults.normalise(paused, limits, profile), now_ns)
+    consumer.update(_consumer_defaults.pause(consumer.config, until_ns, stream.context.profile), now_ns)
 
 
 def delete(stream: Stream, name: str, now_ns: int) -> None:

@@ -12,12 +12,12 @@ class Idleness:
     """A consumer's inactive threshold, and the time at which it is looked at next.
 
     Args:
-        threshold_ns: 0 for a consumer that stays.
+        threshold_ns: 0 or less for a consumer that stays.
         now_ns: since when; None while somebody listens.
     """
 
     def __init__(self, threshold_ns: int, now_ns: int | None) -> None:
-        self._threshold_ns = threshold_ns
+        self._threshold_ns = max(threshold_ns, 0)
         self._used_ns: int | None = None
         self.due_ns: int | None = None
         if now_ns is not None:

@@ -13,6 +13,7 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
 from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object
+from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import ZERO_NS, time_text
 
@@ -86,6 +87,7 @@ def _read(core: SimCore, request: Request, stream: str) -> _CreateRequest:
     for policy in (wanted.config.ack_policy, wanted.config.priority_policy):
         if policy in profile.unknown_consumer_policies:
             raise invalid_json(f"can not unmarshal {policy!r}", profile)
+    check_api_level(request.headers, profile)
     if wanted.stream_name != stream:
         raise api_error(400, 10056, "stream name in subject does not match request")
     return wanted
@@ -118,6 +120,7 @@ def _refuse_body(request: Request) -> None:
 
 def _info(core: SimCore, request: Request, stream: str, consumer: str) -> dict[str, Any]:
     _refuse_body(request)
+    check_api_level(request.headers, core.context.profile)
     info = core.consumer_info(stream, consumer, now_ns=request.now_ns)
     return info_to_wire(info, core.context.profile, core.now_ns)
 
@@ -153,6 +156,7 @@ def _delete(core: SimCore, request: Request, stream: str, consumer: str) -> dict
 
 def _pause(core: SimCore, request: Request, stream: str, consumer: str) -> dict[str, Any]:
     until_ns = decode_options(request.payload, _PauseRequest, core.context.profile).pause_until
+    check_api_level(request.headers, core.context.profile)
     until_ns = None if until_ns == ZERO_NS else until_ns
     core.pause_consumer(stream, consumer, until_ns, now_ns=request.now_ns)
     answer: dict[str, Any] = {"paused": False, "pause_until": time_text(until_ns)}
@@ -192,10 +196,10 @@ def _resets(profile: ServerProfile) -> bool:
 
 
 ROUTES: Final = (
-    Route("CONSUMER.CREATE", 1, _create_unnamed, "consumer_create"),
-    Route("CONSUMER.CREATE", 2, _create_named, "consumer_create", rest=True),
-    Route("CONSUMER.DURABLE.CREATE", 2, _create_durable, "consumer_create"),
-    Route("CONSUMER.INFO", 2, _info, "consumer_info"),
+    Route("CONSUMER.CREATE", 1, _create_unnamed, "consumer_create", level_after_body=True),
+    Route("CONSUMER.CREATE", 2, _create_named, "consumer_create", rest=True, level_after_body=True),
+    Route("CONSUMER.DURABLE.CREATE", 2, _create_durable, "consumer_create", level_after_body=True),
+    Route("CONSUMER.INFO", 2, _info, "consumer_info", level_after_body=True),
     Route("CONSUMER.NAMES", 1, _names, "consumer_names", refused=_EMPTY_PAGE),
     Route("CONSUMER.LIST", 1, _list, "consumer_list", refused=_EMPTY_PAGE),
     Route("CONSUMER.DELETE", 2, _delete, "consumer_delete"),
@@ -203,6 +207,7 @@ ROUTES: Final = (
         "CONSUMER.PAUSE",
         *(2, _pause, "consumer_pause"),
         refused={"paused": False, "pause_until": time_text(None)},
+        level_after_body=True,
         offered=_pauses,
     ),
     Route("CONSUMER.RESET", 2, _reset, "consumer_reset", refused={"reset_seq": 0}, offered=_resets),

@@ -26,5 +26,5 @@ def check_api_level(headers: bytes, profile: ServerProfile) -> None:
     Raises:
         ApiError: 10185.
     """
-    if lacks_api_level(headers, profile):
+    if profile.api_level_checked and lacks_api_level(headers, profile):
         raise api_error(412, 10185, "JetStream minimum api level required")

@@ -47,5 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     """Fields that stand beside the error of a refusal."""
     rest: bool = False
     """Whether the last name is all the rest of the subject."""
+    level_after_body: bool = False
+    """Whether the required API level is looked at only once the body was read: the handler does it."""
     offered: Callable[[ServerProfile], bool] = every_version
     """Whether a version knows this request; one that is unknown stays unanswered."""
