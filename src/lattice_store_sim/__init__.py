@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lattice_store_sim._clock import VirtualClock
+    from lattice_store_sim._core._profile import PROFILES, ServerProfile
     from lattice_store_sim._server import SimServer, Snapshot
     from lattice_store_sim._storage import SimStorage
     from lattice_store_sim._transcript import Recorder, Transcript
 
-__all__ = ["Recorder", "SimServer", "SimStorage", "Snapshot", "Transcript", "VirtualClock"]
+__all__ = ["PROFILES", "Recorder", "ServerProfile", "SimServer", "SimStorage", "Snapshot", "Transcript", "VirtualClock"]
 
 _HOME = {
+    "PROFILES": "_core._profile",
     "Recorder": "_transcript",
+    "ServerProfile": "_core._profile",
     "SimServer": "_server",
     "SimStorage": "_storage",
     "Snapshot": "_server",
