@@ -17,9 +17,11 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message, PubAck
+from lattice_store.subjects import is_literal
 from lattice_store_sim._core import _control as names
 from lattice_store_sim._core._control import Control, read_control, without_header
 from lattice_store_sim._core._counter import counted
+from lattice_store_sim._core._names import is_subject
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._retention import is_wanted
 from lattice_store_sim._core._stream_config import StreamConfig
@@ -116,6 +118,11 @@ def _schedule(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _scheduler(stream: Stream, message: Message, control: Control) -> None:
+    """Refuse to end a schedule: there are none; what makes no sense at all is told apart."""
+    scheduler = control.get(names.SCHEDULER, b"").decode("utf-8", "replace")
+    sensible = control.get(names.SCHEDULE_NEXT) == b"purge" and scheduler != message.subject
+    if sensible and is_subject(scheduler) and is_literal(scheduler):
+        raise api_error(400, 10188, "message schedules is disabled")
     raise api_error(400, 10212, "message schedules invalid scheduler")
 
 

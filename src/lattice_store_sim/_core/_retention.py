@@ -81,7 +81,7 @@ def began(stream: Stream) -> None:
     """Remove what those who want it are done with already: from now on interest decides."""
     profile = stream.context.profile
     if profile.unread_streams_emptied and not any(True for _ in _readers(stream)):
-        stream.log.purge("")
+        stream.log.remove_all(list(stream.log.messages))
         return
     for reader in _readers(stream):
         done_to = reader.looked_through(beyond_floor=profile.interest_beyond_floor)
