@@ -57,8 +57,8 @@ class ServerProfile:
     """Whether only a creation refuses slashes in a stream's name (10128); up to 2.11."""
     negative_limits_kept: bool = False
     """Whether limits below -1 stay as they are instead of becoming -1; up to 2.11."""
-    negative_age_named: bool = True
-    """Whether a negative ``max_age`` is refused as such; up to 2.11 the duplicate window does not fit it."""
+    age_before_window: bool = True
+    """Whether ``max_age`` is checked before the duplicate window follows it, and refused if negative; from 2.12 on."""
     pedantic_said_twice: bool = False
     """In 2.11, "pedantic mode" stands twice in the refusal of a duplicate window that would follow ``max_age``."""
     reserved_subjects: tuple[str, ...] = ("$JS.>", "$JSC.>", "$NRG.>")
@@ -135,8 +135,8 @@ class ServerProfile:
     """Whether that change removes what is acked above a consumer's ack floor, too; from 2.12 on."""
 
     # -- purge ------------------------------------------------------------------------------------
-    purge_below_1_is_none: bool = True
-    """Whether a purge below sequence 1 removes nothing; up to 2.12 it is none only for all subjects on memory."""
+    purge_below_1: Literal["none", "by storage", "all"] = "none"
+    """What a purge below sequence 1 removes; up to 2.12 all that match, but from 2.10 on none of a whole memory stream."""
     memory_keeps_by_sequence: bool = False
     """Up to 2.12 a purge that keeps n messages keeps the last n sequences on memory, stored or not."""
     memory_purge_leaves_first: bool = False
@@ -226,7 +226,7 @@ _2_12: Final = attrs.evolve(
     schedulers_refused=False,
     full_size_counted=False,
     rollup_passes_full_subject=False,
-    purge_below_1_is_none=False,
+    purge_below_1="by storage",
     memory_keeps_by_sequence=True,
     memory_purge_leaves_first=True,
     consumer_resets=False,
@@ -247,7 +247,7 @@ _2_11: Final = attrs.evolve(
     api_level_checked=False,
     slashes_in_names=True,
     negative_limits_kept=True,
-    negative_age_named=False,
+    age_before_window=False,
     pedantic_said_twice=True,
     subjects_in_one_pass=False,
     max_consumers_fixed=True,
@@ -293,6 +293,7 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    purge_below_1="all",
     served_apart=False,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},

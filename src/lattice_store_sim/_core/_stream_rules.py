@@ -40,7 +40,8 @@ _REQUIRED_LEVELS: Final = {
 
 def stamp(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
     """Return *config* with the metadata that the server stores: it notes the API level that the settings require."""
-    level = max((level for name, level in _REQUIRED_LEVELS.items() if getattr(config, name)), default=0)
+    used = (name for name in _REQUIRED_LEVELS if getattr(config, name) not in (0, "", "default"))
+    level = max((_REQUIRED_LEVELS[name] for name in used), default=0)
     return msgspec.structs.replace(config, metadata=with_required_level(config.metadata, level, profile))
 
 
@@ -94,6 +95,10 @@ def _name(case: _Case) -> bool:
     return not is_asset_name(case.given.name, slashes=case.profile.slashes_in_names)
 
 
+def _too_young(case: _Case) -> bool:
+    return 0 < case.given.max_age < _SHORTEST_NS
+
+
 def _window_follows_age(case: _Case) -> bool:
     return case.pedantic and case.config.duplicate_window not in (
         case.given.duplicate_window,
@@ -112,6 +117,7 @@ def _pedantic_rule(broken: Callable[[_Case], object], text: str) -> _Rule:
     return _Rule(broken, f"pedantic mode: {text}", 400, 10157)
 
 
+_TOO_YOUNG: Final = "max age needs to be >= 100ms"
 _RULES: Final = (
     _Rule(
         lambda case: case.profile.slashes_in_names and _name(case),
@@ -133,13 +139,14 @@ _RULES: Final = (
     _Rule(lambda case: case.given.num_replicas > _MOST_REPLICAS, f"maximum replicas is {_MOST_REPLICAS}"),
     _Rule(lambda case: case.given.num_replicas < 0, "replicas count cannot be negative", 400, 10133),
     *map(_below_no_limit, _LIMITS),
-    _Rule(lambda case: case.profile.negative_age_named and case.given.max_age < 0, "max age can not be negative"),
-    _Rule(lambda case: 0 < case.given.max_age < _SHORTEST_NS, "max age needs to be >= 100ms"),
+    _Rule(lambda case: case.profile.age_before_window and case.given.max_age < 0, "max age can not be negative"),
+    _Rule(lambda case: case.profile.age_before_window and _too_young(case), _TOO_YOUNG),
     _pedantic_rule(
         lambda case: case.profile.pedantic_said_twice and _window_follows_age(case),
         "pedantic mode: duplicate window cannot be bigger than max age",
     ),
     _pedantic_rule(_window_follows_age, "duplicate window cannot be bigger than max age"),
+    _Rule(_too_young, _TOO_YOUNG),
     _Rule(lambda case: case.config.duplicate_window < 0, "duplicates window can not be negative"),
     _Rule(
         lambda case: case.given.max_age and case.config.duplicate_window > case.given.max_age,

@@ -19,46 +19,60 @@ from lattice_store.limits import SECOND_NS
 from tests.agreement.family import Family
 from tests.agreement.states import compare_states
 
-_LONG: Final = "x" * 4097
 _VALUES: Final[dict[str, list[Any]]] = {
-    "description": ["", "d", None, 5, _LONG],
-    "metadata": [{}, None, {"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "9"}, {"_nats.x": "y"}, {"k": None}, []]
-    + [{"k": "x" * length} for length in (131_072 - 17, 131_072 - 16, 131_072 - 1, 131_072)],
-    "max_msgs": [0, -1, -5, 2, "2", 1.5, 2**63],
+    "description": ["", "d", "x" * 4097],
+    "metadata": [{}, {"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "9"}, {"_nats.x": "y"}],
+    "max_msgs": [0, -1, -5, 2],
     "max_bytes": [0, -1, -2, 90, 200],
     "max_msgs_per_subject": [0, -1, -7, 1, 2],
-    "max_msg_size": [0, -1, -8, 10, 2**31],
+    "max_msg_size": [0, -1, -8, 10],
     "max_consumers": [0, -1, -9, 1, 2],
-    "max_age": [0, -1, 5, 60 * SECOND_NS, 300 * SECOND_NS, "1m"],
+    "max_age": [0, -1, 5, 60 * SECOND_NS, 300 * SECOND_NS],
     "duplicate_window": [0, -1, 5, 30 * SECOND_NS, 60 * SECOND_NS, 120 * SECOND_NS, 200 * SECOND_NS],
-    "discard": ["old", "new", "new", None, "x"],
+    "discard": ["old", "new", "new"],
     "discard_new_per_subject": [True, False],
-    "storage": ["memory", "file", "x", None],
-    "retention": ["limits", "x", None],
+    "storage": ["memory", "file"],
     "num_replicas": [0, 1, -1, 2, 6],
     "no_ack": [True, False],
-    "compression": ["none", "s2", "zip"],
-    "first_seq": [0, 1, 5, -1, 2**64],
-    "allow_direct": [True, False, 1],
+    "compression": ["none", "s2"],
+    "first_seq": [0, 1, 5],
+    "allow_direct": [True, False],
     "mirror_direct": [True, False],
     "sealed": [True, False],
     "deny_delete": [True, False],
     "deny_purge": [True, False],
     "allow_rollup_hdrs": [True, False],
-    "consumer_limits": [{}, {"max_ack_pending": 5}, {"inactive_threshold": -5}, {"x": 1}, [], None],
+    "consumer_limits": [{}, {"max_ack_pending": 5}, {"inactive_threshold": -5}],
     "allow_msg_ttl": [True, False],
     "subject_delete_marker_ttl": [0, -1, 5, SECOND_NS, 10 * SECOND_NS],
     "allow_msg_counter": [True, False],
-    "persist_mode": ["", "default", "x", None],
-    "pedantic": [True, False, 5],
-    "name": ["other", "a.b", "a*", "", None, "x" * 256],
-    "unheard_of": [1],
+    "persist_mode": ["", "default"],
+    "pedantic": [True, False],
 }
+_BROKEN: Final[list[dict[str, Any]]] = [
+    *({"unheard_of": 1}, {"name": "other"}, {"name": "a.b"}, {"name": ""}, {"name": None}, {"pedantic": 5}),
+    *({"max_msgs": "2"}, {"max_msgs": 1.5}, {"max_msgs": 2**63}, {"max_msg_size": 2**31}, {"max_age": "1m"}),
+    *({"first_seq": -1}, {"first_seq": 2**64}, {"retention": "x"}, {"discard": None}, {"storage": None}),
+    *({"compression": "zip"}, {"persist_mode": "x"}, {"allow_direct": 1}, {"description": 5}, {"metadata": []}),
+    *({"consumer_limits": []}, {"consumer_limits": {"x": 1}}, {"consumer_limits": None}, {"metadata": {"k": None}}),
+    *({"metadata": {"k": "x" * length}} for length in (131_072 - 17, 131_072 - 16, 131_072 - 1, 131_072)),
+]
+_REFUSED: Final[list[dict[str, Any]]] = [
+    *({"num_replicas": 6}, {"num_replicas": -1}, {"num_replicas": 2}, {"sealed": True}, {"mirror_direct": True}),
+    *({"max_age": -1}, {"max_age": 5}, {"duplicate_window": -1}, {"duplicate_window": 5}, {"max_msgs": -5}),
+    *({"deny_purge": True, "allow_rollup_hdrs": True}, {"discard_new_per_subject": True}, {"pedantic": True}),
+    *({"allow_msg_counter": True, "allow_msg_ttl": True}, {"allow_msg_counter": True, "discard": "new"}),
+    *({"subject_delete_marker_ttl": 5}, {"subject_delete_marker_ttl": -1}, {"subject_delete_marker_ttl": SECOND_NS}),
+    *({"discard_new_per_subject": True, "discard": "new"}, {"max_age": SECOND_NS, "duplicate_window": 2 * SECOND_NS}),
+    *({"subjects": ["a..b"]}, {"subjects": ["$JS.x"]}, {"subjects": ["y", "y"]}, {"description": "x" * 4097}),
+    *({"storage": "file"}, {"max_consumers": 2}, {"description": "else"}),
+]
 _RESERVED: Final = (
     *(["$JS.x"], ["$JS.API.x"], ["$JS.EVENT.x"], ["$JSC.x"], ["$NRG.x"], ["$SYS.x"], ["$SYS.ACCOUNT.x"]),
-    *([">"], ["*.x"], ["a..b"], ["a b"], [""], ["x.>.y"], [None], [5], "x"),
+    *([">"], ["*.x"], ["a..b"], ["a b"], [""], ["x.>.y"], [None], [5]),
     *(["$JS.x", "b c"], ["y", "y", "$JS.x"], ["y.*", "y.z", "$SYS.x"]),
 )
+_NAMES: Final = ("{}", "{}/x", "{}\\x", "{}*", ">{}", "{}é", "{:x<255}", "{:x<256}")
 _TOKENS: Final = (
     *(["a"], ["b"], ["c"], ["a", "b"], ["b", "a"], ["a.*"], ["*"], [">"], ["a*"], ["b.x", "b.*.>"]),
     *(["a", "a"], ["a", "*"], ["a.x", "b", "a.*"]),
@@ -72,10 +86,14 @@ _INFOS: Final = (
 
 slots = st.sampled_from([0, 0, 1, 2])
 fields = st.sampled_from(sorted(_VALUES)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(_VALUES[name])))
-changes = st.lists(fields, max_size=3, unique_by=lambda field: field[0]).map(dict)
+changes = st.lists(fields, max_size=4, unique_by=lambda field: field[0]).map(dict)
+broken = st.sampled_from([*[{}] * len(_BROKEN) * 8, *_BROKEN])
+refused = st.lists(st.sampled_from(_REFUSED), min_size=2, max_size=3).map(
+    lambda chosen: {name: value for each in chosen for name, value in each.items()}
+)
 subjects = st.one_of(st.none(), st.none(), st.sampled_from(_TOKENS), st.sampled_from(_RESERVED))
-levels = st.sampled_from(["", "", "", "0", "1", "3", "4", "5", "6", "-1", "+2", "x", "3 "])
-spellings = st.sampled_from(["plain", "plain", "plain", "shouted", "twice", "split", "followed"])
+levels = st.sampled_from([*[""] * 20, "0", "1", "3", "4", "5", "6", "-1", "+2", "x", "3 "])
+spellings = st.sampled_from([*["plain"] * 8, "shouted", "twice", "split", "followed"])
 
 
 class Configuration(Family):
@@ -92,7 +110,7 @@ class Configuration(Family):
         """The name of a slot; another one after a deletion, since file streams may come back under theirs."""
         return f"{self.space}_{slot}_{self._generation[slot]}"
 
-    def _config(self, slot: int, changes: dict[str, Any], subjects: list[Any] | str | None) -> dict[str, Any]:
+    def _config(self, slot: int, changes: dict[str, Any], subjects: list[Any] | None) -> dict[str, Any]:
         given: dict[str, Any] = {"name": self._name(slot), "storage": "memory", "subjects": [f"{self.space}.{slot}"]}
         given |= changes
         if subjects in _RESERVED:
@@ -118,10 +136,9 @@ class Configuration(Family):
     @rule(
         verb=st.sampled_from(["CREATE", "UPDATE"]),
         slot=slots,
-        changes=changes,
+        changes=st.tuples(changes, broken).map(lambda both: both[0] | both[1]),
         subjects=subjects,
-        spelling=spellings,
-        level=levels,
+        written=st.tuples(spellings, levels),
     )
     def configures(
         self,
@@ -129,19 +146,26 @@ class Configuration(Family):
         slot: int,
         changes: dict[str, Any],
         subjects: list[Any] | None,
-        spelling: str,
-        level: str,
+        written: tuple[str, str],
     ) -> None:
-        self._configure(verb, slot, self._config(slot, changes, subjects), spelling, level)
+        self._configure(verb, slot, self._config(slot, changes, subjects), *written)
+
+    @rule(verb=st.sampled_from(["CREATE", "UPDATE"]), slot=slots, changes=refused)
+    def is_wrong_in_several_ways(self, verb: str, slot: int, changes: dict[str, Any]) -> None:
+        self._configure(verb, slot, self._config(slot, {}, None) | changes, "plain", "")
 
     @rule(verb=st.sampled_from(["UPDATE", "UPDATE", "CREATE"]), slot=slots, changes=changes, subjects=subjects)
-    def goes_on_from_what_is(
-        self, verb: str, slot: int, changes: dict[str, Any], subjects: list[Any] | str | None
-    ) -> None:
+    def goes_on_from_what_is(self, verb: str, slot: int, changes: dict[str, Any], subjects: list[Any] | None) -> None:
         given = self._accepted.get(slot, self._config(slot, {}, None)) | changes
         if subjects is not None and not given.get("no_ack"):
             given["subjects"] = self._config(slot, {}, subjects)["subjects"]
         self._configure(verb, slot, given, "plain", "")
+
+    @rule(verb=st.sampled_from(["CREATE", "UPDATE"]), name=st.sampled_from(_NAMES), changes=changes)
+    def names(self, verb: str, name: str, changes: dict[str, Any]) -> None:
+        name = name.format(self.space)
+        body = {"storage": "memory", "subjects": [f"{self.space}.named"], **changes, "name": name}
+        self.request(f"STREAM.{verb}.{name}", body)
 
     @rule(tokens=st.lists(st.sampled_from(["a", "b", "b", "c.x", "a.x"]), min_size=1, max_size=6))
     def publishes(self, tokens: list[str]) -> None:
@@ -149,7 +173,7 @@ class Configuration(Family):
         if None in answers:  # a stream without acks may not have it yet
             compare_states(self.pair)
 
-    @rule(slot=slots, sequences=st.lists(st.integers(1, 8), min_size=1, max_size=3))
+    @rule(slot=slots, sequences=st.lists(st.integers(1, 8), min_size=1, max_size=3, unique=True))
     def removes(self, slot: int, sequences: list[int]) -> None:
         self.requests((f"STREAM.MSG.DELETE.{self._name(slot)}", {"seq": sequence}) for sequence in sequences)
 
