@@ -21,6 +21,9 @@ from tests.agreement.tally import Tally, kind_of
 
 _ANSWER_S: Final = 4.0
 _STATE_S: Final = 1.0
+_SHRINKING: Final = 0.4
+"""The share of these times that is waited once a difference was met: all that follows is its shrinking."""
+
 _POLL_S: Final = 0.005
 _SOON_NS: Final = SECOND_NS // 50
 _SHOWN: Final = 1500
@@ -160,6 +163,11 @@ class Pair:
             self._take(self.other.receive(left_ns / SECOND_NS), 1)
         self._take(self.lead.receive(0), 0)
 
+    def until(self, patience_s: float) -> int:
+        """Return the monotonic time at which what has not come by then is missing."""
+        patience_s *= _SHRINKING if self.tally.differences else 1
+        return self._clock.monotonic_ns() + int(patience_s * SECOND_NS)
+
     def wait(self, duration_ns: int) -> None:
         """Wait without comparing."""
         self._wait_until(self._clock.now_ns() + duration_ns)
@@ -177,7 +185,7 @@ class Pair:
         for inbox, (subject, payload) in inboxes.items():
             self.other.send(*self._renames.to_other(subject, payload, b"", inbox))
             self.lead.send(subject, payload, b"", inbox)
-        end = self._clock.monotonic_ns() + int(_ANSWER_S * SECOND_NS)
+        end = self.until(_ANSWER_S)
         while self._clock.monotonic_ns() < end:
             self._take(self.other.receive(_POLL_S), 1)
             self._take(self.lead.receive(0), 0)
@@ -192,7 +200,7 @@ class Pair:
 
     def _agree(self, wait_s: float, *, settled: bool) -> None:
         """Compare until the leading side has nothing ahead, nor the other if that is *settled*."""
-        end = self._clock.monotonic_ns() + int(wait_s * SECOND_NS)
+        end = self.until(wait_s)
         while True:
             self._take(self.lead.receive(0), 0)
             self._compare()

@@ -13,7 +13,7 @@ from tests.agreement.comparable import comparable, json_of
 from tests.agreement.pair import Pair
 from tests.agreement.sides import KEEPER
 
-_PATIENCE_NS: Final = SECOND_NS
+_PATIENCE_S: Final = 1.0
 _POLL_NS: Final = SECOND_NS // 200
 _MOST_MESSAGES: Final = 64
 _DETAILS: Final = json.dumps({"deleted_details": True, "subjects_filter": ">"}).encode()
@@ -28,7 +28,7 @@ def make_keeper(pair: Pair) -> None:
 def compare_states(pair: Pair) -> None:
     """Compare what INFO says of every stream and consumer; a server may need a moment until it says the last."""
     clock = SystemClock()
-    end = clock.monotonic_ns() + _PATIENCE_NS
+    end = pair.until(_PATIENCE_S)
     while unequal := _first_unequal(_infos(pair)):
         if clock.monotonic_ns() > end:
             pair.differ(*unequal)

@@ -36,6 +36,7 @@ class ThroughStorage(Machine):
 
     name: ClassVar = "storage"
     expected: ClassVar = ROWS
+    weight: ClassVar = 0.4  # asynchronous, with a client library between: half as fast as the others
 
     def __init__(self) -> None:
         super().__init__()
