@@ -4,7 +4,7 @@ Not drawn: an offset below zero when consumers are listed, which ends a server b
 priority groups and the ack policy ``flow_control`` where they would be accepted, which are not simulated; empty lists
 and times with another offset than UTC, which a server tells from absent and equal ones when it compares
 configurations; slashes in a name before 2.12, which a server takes and then cannot store; lists of consumers whose
-names the server made up, since they are sorted by name.
+names the server made up, since they are sorted by name; several requests at once, which workers share.
 """
 
 from __future__ import annotations
@@ -22,57 +22,85 @@ _PAST, _FUTURE = "2020-01-01T00:00:00Z", "2090-01-01T00:00:00.5Z"
 
 _STREAMS: list[dict[str, Any]] = [
     {},
-    # {"retention": "workqueue"},
-    # {"retention": "interest"},
+    {"retention": "workqueue"},
+    {"retention": "interest"},
     {"max_consumers": 2},
     {"consumer_limits": {"max_ack_pending": 10}},
     {"consumer_limits": {"inactive_threshold": _HOUR_NS}},
 ]
-_VALUES: dict[str, list[Any]] = {
+_VALID: dict[str, list[Any]] = {
+    "name": ["a", "other"],
+    "description": ["some"],
+    "deliver_policy": ["all", "last", "new", "undefined"],
+    "ack_policy": ["none", "all", "explicit", "explicit"],
+    "ack_wait": [_HOUR_NS],
+    "max_deliver": [1, 3, -1],
+    "backoff": [[_HOUR_NS], [_HOUR_NS, 2 * _HOUR_NS]],
+    "filter_subject": ["{}.0.a", "{}.0.*", "{}.0.>", "elsewhere", ">"],
+    "filter_subjects": [["{}.0.a"], ["{}.0.a", "{}.0.b"], ["{}.0.a.*", "{}.0.*.b"]],
+    "replay_policy": ["instant", "original"],
+    "sample_freq": ["100", "50%", "+5"],
+    "max_waiting": [1, 512],
+    "max_ack_pending": [5, 20, -1],
+    "headers_only": [True],
+    "max_batch": [5],
+    "max_expires": [SECOND_NS],
+    "max_bytes": [100],
+    "deliver_subject": ["{}.to", "{}.to", "{}.elsewhere"],
+    "deliver_group": ["g"],
+    "idle_heartbeat": [_HOUR_NS],
+    "inactive_threshold": [_HOUR_NS, 2 * _HOUR_NS, 5 * SECOND_NS],
+    "rate_limit_bps": [1_000_000],
+    "num_replicas": [1],
+    "mem_storage": [True],
+    "metadata": [{"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "7", "_nats.other": "x"}],
+    "pause_until": [_PAST, _FUTURE],
+}
+"""Valid by themselves; together they may break what each alone keeps."""
+_DOUBTFUL: dict[str, list[Any]] = {
     "durable_name": ["a", "b", "other"],
-    "name": ["a", "other", "a.b"],
-    "description": ["some", "x" * 4097],
-    "deliver_policy": [
-        *("all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"),
-        *("undefined", "no", None),
-    ],
+    "name": ["a.b"],
+    "description": ["x" * 4097],
+    "deliver_policy": ["by_start_sequence", "by_start_time", "last_per_subject", "no", None],
     "opt_start_seq": [2, 7, -1],
     "opt_start_time": [_PAST, _FUTURE, "soon"],
-    "ack_policy": ["none", "all", "explicit", "explicit", "explicit", "no"],
-    "ack_wait": [_HOUR_NS, -SECOND_NS],
-    "max_deliver": [1, 2, 3, -1, -5],
-    "backoff": [[_HOUR_NS], [_HOUR_NS, 2 * _HOUR_NS], [-1]],
-    "filter_subject": ["{}.0.a", "{}.0.*", "{}.0.>", "elsewhere", "a..b", ">"],
-    "filter_subjects": [
-        ["{}.0.a"],
-        ["{}.0.a", "{}.0.b"],
-        ["{}.0.a", "{}.0.*"],
-        ["{}.0.a.*", "{}.0.*.b"],
-        [""],
-        ["a.>.b"],
-    ],
-    "replay_policy": ["instant", "original", "no"],
-    "rate_limit_bps": [1_000_000, -1],
-    "sample_freq": ["100", "50%", "+5", "-5", "much", "99999999999999999999"],
-    "max_waiting": [1, 512, -1],
-    "max_ack_pending": [5, 10, 20, -1, -5],
+    "ack_policy": ["no"],
+    "ack_wait": [-SECOND_NS],
+    "max_deliver": [2, -5],
+    "backoff": [[-1], [_HOUR_NS] * 4],
+    "filter_subject": ["a..b"],
+    "filter_subjects": [["{}.0.a", "{}.0.*"], [""], ["a.>.b"]],
+    "replay_policy": ["no"],
+    "rate_limit_bps": [-1],
+    "sample_freq": ["-5", "much", "99999999999999999999"],
+    "max_waiting": [-1],
+    "max_ack_pending": [-5],
     "flow_control": [True],
-    "headers_only": [True],
-    "max_batch": [5, -1],
-    "max_expires": [SECOND_NS, 100, -1],
-    "max_bytes": [100, -1],
-    "deliver_subject": ["{}.to", "{}.to", "{}.elsewhere", "{}.0.a", "{}.*", "a..b"],
-    "deliver_group": ["g"],
-    "idle_heartbeat": [_HOUR_NS, 100, -1],
-    "inactive_threshold": [_HOUR_NS, 2 * _HOUR_NS, 5 * SECOND_NS, -1],
-    "num_replicas": [1, 2, -1],
-    "mem_storage": [True],
-    "metadata": [{"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "7", "_nats.other": "x"}, {"k": "x" * 131073}],
-    "pause_until": [_PAST, _FUTURE],
+    "max_batch": [-1],
+    "max_expires": [100, -1],
+    "max_bytes": [-1],
+    "deliver_subject": ["{}.0.a", "{}.*", "a..b"],
+    "idle_heartbeat": [100, -1],
+    "inactive_threshold": [-1],
+    "num_replicas": [2, -1],
+    "metadata": [{"k": "x" * 131073}],
     "priority_timeout": [SECOND_NS],
     "unheard_of": [1],
 }
-"""By themselves most are valid; together they break what each alone keeps."""
+_FIXED: list[tuple[str, Any]] = [
+    ("deliver_policy", "new"),
+    ("mem_storage", True),
+    ("opt_start_seq", 3),
+    ("opt_start_time", _FUTURE),
+    ("ack_policy", "all"),
+    ("replay_policy", "original"),
+    ("idle_heartbeat", 2 * _HOUR_NS),
+    ("flow_control", False),
+    ("max_waiting", 7),
+    ("deliver_subject", "{}.to"),
+    ("deliver_subject", ""),
+]
+"""What an update may not change, or only so far."""
 _REFUSED: list[dict[str, Any]] = [
     {"direct": True},
     {"direct": True, "deliver_subject": "{}.to", "durable_name": "a"},
@@ -89,13 +117,41 @@ _REFUSED: list[dict[str, Any]] = [
 ]
 """Only what some check refuses: whoever knows these settings at all."""
 
-_setting = st.sampled_from(sorted(_VALUES)).flatmap(
-    lambda name: st.tuples(st.just(name), st.sampled_from(_VALUES[name]))
+
+def _one_of(values: dict[str, list[Any]]) -> st.SearchStrategy[tuple[str, Any]]:
+    return st.sampled_from(sorted(values)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(values[name])))
+
+
+valid, doubtful = _one_of(_VALID), _one_of(_DOUBTFUL)
+kinds = st.sampled_from(
+    [
+        {},
+        {"ack_policy": "explicit"},
+        {"deliver_subject": "{}.to"},
+        {"deliver_subject": "{}.to", "ack_policy": "all", "idle_heartbeat": _HOUR_NS, "flow_control": True},
+        {"deliver_policy": "by_start_sequence", "opt_start_seq": 2},
+        {"deliver_policy": "by_start_time", "opt_start_time": _PAST},
+        {"deliver_policy": "last_per_subject", "filter_subject": "{}.0.>"},
+        {"filter_subject": "{}.0.a"},
+    ]
 )
-settings = st.one_of(
-    st.lists(_setting, max_size=4).map(dict),
-    st.lists(_setting, max_size=2).map(lambda chosen: {"ack_policy": "explicit", **dict(chosen)}),
-    st.lists(_setting, max_size=2).map(lambda chosen: {"deliver_subject": "{}.to", **dict(chosen)}),
+settings = st.builds(
+    lambda kind, few, odd: {**kind, **dict(few), **dict(odd)},
+    kinds,
+    st.lists(valid, max_size=3),
+    st.lists(doubtful, max_size=1),
+)
+forms = st.sampled_from(  # for which stream and consumer; whether the name is a durable one
+    [
+        ("CREATE.{0}.{1}", False),
+        ("CREATE.{0}.{1}", True),
+        ("CREATE.{0}.{1}", True),
+        ("CREATE.{0}.{1}.{{}}.0.a", True),
+        ("CREATE.{0}.{1}.x", False),
+        ("CREATE.{0}.{1}.a..b", False),
+        ("DURABLE.CREATE.{0}.{1}", True),
+        ("DURABLE.CREATE.{0}.{1}", False),
+    ]
 )
 names = st.sampled_from(["a", "a", "b", "c"])
 actions = st.sampled_from([{}, {}, {"action": "create"}, {"action": "update"}, {"action": ""}, {"pedantic": True}])
@@ -113,53 +169,41 @@ class Consumers(Family):
         self.create(0, storage, **settings)
         self.publish_many((f"{self.space}.0.{token}", b"x", ()) for token in ("a", "b", "a", "a.x"))
 
-    def _placed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Put subjects below the example's own space."""
-        return {name: _placed(value, self.space) for name, value in settings.items()}
-
-    def _put(self, form: str, settings: dict[str, Any], options: dict[str, Any], **headers: Any) -> Any:
-        body = {"stream_name": self.stream(0), "config": self._placed(settings), **options}
-        return self.request(f"CONSUMER.{form}", body, **headers)
+    def _asked(self, form: str, settings: dict[str, Any], options: dict[str, Any]) -> tuple[str, Any]:
+        config = {name: _placed(value, self.space) for name, value in settings.items()}
+        return _placed(f"CONSUMER.{form}", self.space), {"stream_name": self.stream(0), "config": config, **options}
 
     # -- create and update --------------------------------------------------------------------------
 
-    @rule(name=names, settings=settings, options=actions)
-    def named(self, name: str, settings: dict[str, Any], options: dict[str, Any]) -> None:
-        self._put(f"CREATE.{self.stream(0)}.{name}", settings, options)
+    @rule(puts=st.lists(st.tuples(forms, names, settings, actions), min_size=1, max_size=5))
+    def put(self, puts: list[tuple[tuple[str, bool], str, dict[str, Any], dict[str, Any]]]) -> None:
+        for (form, durable), name, settings, options in puts:
+            named = {"durable_name": name} if durable else {}
+            self.request(*self._asked(form.format(self.stream(0), name), {**named, **settings}, options))
 
-    @rule(name=names, settings=settings, options=actions)
-    def durable(self, name: str, settings: dict[str, Any], options: dict[str, Any]) -> None:
-        self._put(f"CREATE.{self.stream(0)}.{name}", {"durable_name": name, **settings}, options)
-
-    @rule(name=names, chosen=st.lists(_setting, min_size=1, max_size=1), options=actions)
-    def changed_a_little(self, name: str, chosen: list[tuple[str, Any]], options: dict[str, Any]) -> None:
-        """Repeat what the consumer has but for one setting: most changes are accepted."""
+    @rule(
+        name=names, changes=st.lists(st.one_of(valid, doubtful, st.sampled_from(_FIXED)), max_size=5), options=actions
+    )
+    def changed(self, name: str, changes: list[tuple[str, Any]], options: dict[str, Any]) -> None:
+        """Repeat what the consumer has but for one setting, several times."""
         known = self.request(f"CONSUMER.INFO.{self.stream(0)}.{name}")
         if "config" in known:
             settings = {key: value for key, value in known["config"].items() if key != "metadata"}
-            self._put(f"CREATE.{self.stream(0)}.{name}", {**settings, **dict(chosen)}, options)
-
-    @rule(name=names, filter_=st.sampled_from(["{}.0.a", "{}.0.b", "x", "a..b"]), settings=settings)
-    def filtered(self, name: str, filter_: str, settings: dict[str, Any]) -> None:
-        filter_ = _placed(filter_, self.space)
-        self._put(f"CREATE.{self.stream(0)}.{name}.{filter_}", {"filter_subject": "{}.0.a", **settings}, {})
+            for change in ([], *([one] for one in changes)):
+                self.request(*self._asked(f"CREATE.{self.stream(0)}.{name}", {**settings, **dict(change)}, options))
 
     @rule(settings=settings, options=actions)
     def unnamed(self, settings: dict[str, Any], options: dict[str, Any]) -> None:
         """One without any name gets one by chance, by which it would be sorted: it does not stay."""
-        made = self._put(f"CREATE.{self.stream(0)}", settings, options)
+        made = self.request(*self._asked(f"CREATE.{self.stream(0)}", settings, options))
         if "config" in made and "name" not in settings:
             self.request(f"CONSUMER.INFO.{self.stream(0)}.{made['name']}")
             self.request(f"CONSUMER.DELETE.{self.stream(0)}.{made['name']}")
 
-    @rule(name=names, settings=settings)
-    def legacy_durable(self, name: str, settings: dict[str, Any]) -> None:
-        self._put(f"DURABLE.CREATE.{self.stream(0)}.{name}", {"durable_name": name, **settings}, {})
-
     @rule(name=names, settings=st.sampled_from(_REFUSED))
     def refused(self, name: str, settings: dict[str, Any]) -> None:
         if self.profile not in ("2.9", "2.10") or "direct" in settings or "ack_policy" in settings:
-            self._put(f"CREATE.{self.stream(0)}.{name}", settings, {})
+            self.request(*self._asked(f"CREATE.{self.stream(0)}.{name}", settings, {}))
 
     @rule(
         form=st.sampled_from(
