@@ -204,10 +204,11 @@ class Log:
             return [0] if unused and self.profile.unused_file_lists_0 else []
         last = self.last_sequence
         if not self.on_file and not self.profile.deleted_tail_listed:
-            last = next(reversed(self.messages))
+            last -= 1
         return [sequence for sequence in range(self.first_sequence, last + 1) if sequence not in self.messages]
 
     def state(self, consumer_count: int) -> StreamState:
+        gaps = self.last_sequence - self.first_sequence + 1 - len(self.messages)
         return StreamState(
             messages=len(self.messages),
             bytes=self.bytes,
@@ -216,6 +217,6 @@ class Log:
             last_sequence=self.last_sequence,
             last_time_ns=self.last_time_ns,
             num_subjects=len(self.subjects),
-            num_deleted=self.last_sequence - self.first_sequence + 1 - len(self.messages) if self.messages else 0,
+            num_deleted=gaps if self.last_sequence > self.first_sequence else 0,
             consumer_count=consumer_count,
         )

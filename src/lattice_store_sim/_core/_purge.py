@@ -25,7 +25,9 @@ def purge(log: Log, filter_: str, before: int, keep: int) -> int:
     """
     profile, everything = log.profile, filter_ in ("", ">")
     if before == 1:
-        if profile.purge_below_1_is_none or (everything and not log.on_file):
+        if profile.purge_below_1 == "none" or (
+            profile.purge_below_1 == "by storage" and everything and not log.on_file
+        ):
             return 0
         return log.remove_all(_matching(log, filter_))
     if everything:
