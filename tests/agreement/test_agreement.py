@@ -22,6 +22,7 @@ from tests.agreement.sides import Running, Side
 from tests.agreement.simulated import Simulated
 
 NEWEST = list(PROFILES)[-1]
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # large payloads are drawn on purpose
 
 
 @pytest.mark.nats
