@@ -353,6 +353,7 @@ class Consumer:
             self._idleness.end()
         else:
             self._idleness.begin(now_ns)
+            self._stream.due_ns = 0
 
     # -- administration -------------------------------------------------------------------------
 
@@ -376,6 +377,7 @@ class Consumer:
         self.position.change_filters(config.filters)
         if config.filters != old.filters:
             self._stream.interest_changed(self)
+        self._stream.due_ns = 0
         self.run(now_ns)
 
     def reset(self, sequence: int, now_ns: int) -> None:
