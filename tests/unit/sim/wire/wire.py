@@ -28,6 +28,7 @@ class Wire:
     def with_stream(cls, profile: str = "2.15", tokens: str = "", **config: Any) -> Self:
         """Return a server of that version; *tokens* are published to, each with an empty message."""
         wire = cls(JetStreamApi(SimCore(PROFILES[profile])))
+        wire.api.core.subscribe(_INBOX, now_ns=wire.now_ns)
         config = {"name": "S", "subjects": ["s.>"], "storage": "memory", "allow_direct": True, **config}
         wire("STREAM.CREATE.S", config)
         for token in tokens:
