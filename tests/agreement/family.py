@@ -97,12 +97,12 @@ class Family(Machine):
             body: JSON to be, or bytes as they are.
             rule: its name in the table of outcomes; by default the words of *api* in capitals.
         """
-        return self.pair.request(rule or verb(api), f"$JS.API.{api}", _body(body), block(headers))
+        return self.pair.request(rule or verb(api), f"$JS.API.{api}", body_of(body), block(headers))
 
     def requests(self, asked: Iterable[tuple[str, object]], *, rule: str = "") -> None:
         """Send several API requests at once."""
         self.pair.exchange(
-            [Sending(rule or verb(api), f"$JS.API.{api}", _body(body), b"", self.pair.inbox()) for api, body in asked]
+            [Sending(rule or verb(api), f"$JS.API.{api}", body_of(body), b"", self.pair.inbox()) for api, body in asked]
         )
 
     def publish(self, subject: str, payload: bytes = b"", headers: HeaderPairs = (), *, rule: str = "publish") -> Any:
@@ -127,7 +127,7 @@ class Family(Machine):
         inbox = inbox or self.pair.listen("CONSUMER.MSG.NEXT")
         before = len(self.pair.received[inbox])
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self.pair.exchange([Sending("CONSUMER.MSG.NEXT", subject, _body(body), b"", inbox)])
+        self.pair.exchange([Sending("CONSUMER.MSG.NEXT", subject, body_of(body), b"", inbox)])
         return self.pair.received[inbox][before:]
 
     def ack(self, delivered: Arrival, kind: bytes = b"", *, rule: str = "ack") -> None:
@@ -177,7 +177,7 @@ def block(headers: HeaderPairs) -> bytes:
     return f"NATS/1.0\r\n{lines}\r\n".encode() if lines else b""
 
 
-def _body(body: object) -> bytes:
+def body_of(body: object) -> bytes:
     match body:
         case None:
             return b""

@@ -15,6 +15,7 @@ import msgspec
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import SequencePair
+from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PullRequest, Refusal
 
 Kind = Literal["ack", "nak", "progress", "term", "next", "unknown"]
@@ -47,14 +48,15 @@ class Acks:
     Args:
         config: ack policy, ack wait, backoff and the most deliveries.
         before: the stream sequence before the first to be delivered.
-        floor_known: whether the ack floor of a new consumer is told (see `ServerProfile`).
+        profile: the server's.
     """
 
-    def __init__(self, config: ConsumerConfig, before: int, *, floor_known: bool) -> None:
+    def __init__(self, config: ConsumerConfig, before: int, profile: ServerProfile) -> None:
         self._config = config
+        self._profile = profile
         self._before = before
         self.delivered = SequencePair(0, before)
-        self.floor = SequencePair(0, before if floor_known else 0)
+        self.floor = SequencePair(0, before if profile.ack_floor_at_creation else 0)
         self.pending: dict[int, Pending] = {}
         self.redelivered: dict[int, int] = {}
         """Deliveries after the first, by sequence; kept for a message that has reached the most deliveries."""
@@ -107,9 +109,17 @@ class Acks:
         return 0
 
     def put_back(self, sequence: int) -> None:
-        """Queue again what could not be delivered; the count of 0 that may remain is the server's."""
-        self.redelivered[sequence] = self.redelivered.get(sequence, 0) - 1
+        """Queue again what could not be delivered."""
+        self.uncount(sequence)
         self.queue(sequence)
+
+    def uncount(self, sequence: int) -> None:
+        """Take back the count of `next_again`."""
+        count = self.redelivered.get(sequence, 0) - 1
+        if count > 0 or not self._profile.no_redelivery_forgotten:
+            self.redelivered[sequence] = count
+        else:
+            self.redelivered.pop(sequence, None)
 
     def queue(self, sequence: int) -> None:
         """Deliver again as soon as possible."""

@@ -50,7 +50,7 @@ class Consumer:
         self.config = config
         self.created_ns = created_ns
         self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
-        self.acks = Acks(config, self.position.next - 1, floor_known=context.profile.ack_floor_at_creation)
+        self.acks = Acks(config, self.position.next - 1, context.profile)
         self.pulls = Pulls(context)
         self.push = (
             Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
@@ -234,7 +234,7 @@ class Consumer:
         while sequence := self.acks.next_again():
             if (message := messages.get(sequence)) is not None:
                 return message, self.acks.redelivered[sequence] + 1
-            self.acks.redelivered[sequence] -= 1
+            self.acks.uncount(sequence)
             self._settle(self.acks.dropped(sequence))
         if self.acks.full:
             return None

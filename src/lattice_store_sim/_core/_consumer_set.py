@@ -41,13 +41,19 @@ class Purge:
         told = self._filter or ">" if self._on_file else self.removed[0].subject
         return not filters or any(matches(one, told) for one in filters)
 
-    def covers(self, filters: tuple[str, ...]) -> bool:
-        """Return whether it was about all that a consumer of these filters gets."""
-        return not self._filter or any(covers(self._filter, one) for one in filters)
+    def covers(self, filters: tuple[str, ...], *, all_of_them: bool) -> bool:
+        """Return whether it was about what a consumer of these filters gets.
 
-    def is_within(self, filters: tuple[str, ...]) -> bool:
-        """Return whether a consumer of these filters gets all that it was about."""
-        return not filters or any(covers(one, self._filter) for one in filters)
+        Args:
+            filters: the consumer's.
+            all_of_them: whether it has to be about each filter, or one is enough.
+        """
+        covered = [covers(self._filter, one) for one in filters]
+        return not self._filter or (all(covered) and bool(covered) if all_of_them else any(covered))
+
+    def touches(self, filters: tuple[str, ...]) -> bool:
+        """Return whether a consumer of these filters gets some of what it was about; filters that cross do not count."""
+        return not filters or any(covers(one, self._filter) or covers(self._filter, one) for one in filters)
 
     def first_left(self, log: Log) -> int:
         """Return the first sequence that it could have removed and did not, the one to come next if there is none."""

@@ -131,6 +131,12 @@ class ServerProfile:
     # -- retention --------------------------------------------------------------------------------
     unread_streams_emptied: bool = True
     """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
+    skips_shown_as_first: frozenset[str] = frozenset()
+    """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
+    skipped_ids_lead_there: bool = True
+    """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
+    unused_streams_purged: bool = True
+    """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
     interest_beyond_floor: bool = True
     """Whether that change removes what is acked above a consumer's ack floor, too; from 2.12 on."""
 
@@ -185,6 +191,8 @@ class ServerProfile:
     # -- consumers at run time --------------------------------------------------------------------
     ack_floor_at_creation: bool = True
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
+    no_redelivery_forgotten: bool = True
+    """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
     idle_awaits_acks: bool = True
     """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.14 on."""
     purges_cover_every_filter: bool = True
@@ -236,6 +244,7 @@ _2_12: Final = attrs.evolve(
     changeable_in_consumers=frozenset({"mem_storage"}),
     lifted_consumer_limits_ignored=False,
     ack_floor_at_creation=False,
+    no_redelivery_forgotten=False,
     idle_awaits_acks=False,
 )
 _2_11: Final = attrs.evolve(
@@ -283,6 +292,7 @@ _2_10: Final = attrs.evolve(
     reserved_subjects=("$JS.>", "$JSC.>"),
     reserved_by_overlap=False,
     expected_subject_filter=False,
+    skips_shown_as_first=frozenset({"file", "memory"}),
     headers_found_by_line=False,
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
@@ -293,6 +303,9 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    skips_shown_as_first=frozenset({"file"}),
+    unused_streams_purged=False,
+    skipped_ids_lead_there=False,
     purge_below_1="all",
     served_apart=False,
     later_fields=_2_10.later_fields
