@@ -7,7 +7,6 @@ from lattice_store.limits import SECOND_NS
 from tests.unit.sim.wire.consumers import FAR_AHEAD, NO_BODY_WANTED, NO_CONSUMER, NO_STREAM, put, with_consumers
 from tests.unit.sim.wire.wire import Wire
 
-
 # -- look at --------------------------------------------------------------------------------------------
 
 
