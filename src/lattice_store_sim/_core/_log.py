@@ -42,6 +42,7 @@ class Log:
 
     def __init__(self, config: StreamConfig, profile: ServerProfile = NEWEST) -> None:
         self.profile = profile
+        self._storage = config.storage
         self.on_file = config.storage == "file"
         self.messages: dict[int, Message] = {}
         self.subjects = SubjectIndex()
@@ -51,6 +52,7 @@ class Log:
         self.last_sequence = max(config.first_seq - 1, 0)
         self.last_time_ns: int | None = None
         self.left_time_ns: int | None = None
+        self._skipped = 0, 0
         self._overhead, self._header_overhead = _OVERHEAD[config.storage]
         self._surplus_stays = self.on_file and profile.file_surplus_stays
         self._set_limits(config)
@@ -103,6 +105,7 @@ class Log:
         self.last_time_ns = time_ns
         if not self.messages:
             self.first_sequence = self.last_sequence + 1
+            self._skipped = self.last_sequence, time_ns
         return self.last_sequence
 
     def _enforce_totals(self) -> None:
@@ -195,6 +198,9 @@ class Log:
         """When the first message was stored; there may be none, and no time then."""
         if self.messages:
             return self.messages[self.first_sequence].time_ns
+        sequence, skipped_ns = self._skipped
+        if sequence == self.last_sequence > 0 and self._storage in self.profile.skips_shown_as_first:
+            return skipped_ns
         return self.left_time_ns if self.first_sequence <= self.last_sequence else None
 
     def deleted(self) -> list[int]:

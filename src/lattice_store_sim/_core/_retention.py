@@ -66,7 +66,7 @@ def reader_gone(stream: Stream, done_to: int) -> None:
         return
     if any(True for _ in _readers(stream)):
         interest_changed(stream, done_to)
-    else:
+    elif stream.log.last_sequence or stream.context.profile.unused_streams_purged:
         stream.log.purge("")
 
 

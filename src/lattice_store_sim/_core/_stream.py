@@ -170,7 +170,8 @@ class Stream:
     def skip(self, message: Message, control: Control) -> PubAck:
         """Take a message that nobody is interested in: it gets a sequence, but is not stored."""
         sequence = self.log.skip(message.time_ns)
-        self._remember(control, sequence, 0, message.time_ns)
+        known_as = sequence if self.context.profile.skipped_ids_lead_there else 0
+        self._remember(control, known_as, 0, message.time_ns)
         if names.ROLLUP in control:
             self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
