@@ -76,6 +76,8 @@ class NaiveStream:
         limits = {"max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1, "max_msg_size": -1}
         self.config = {"max_age": 0, "duplicate_window": window, "discard": "old", **limits, **config}
         self.sealed = self.config.get("sealed", False)
+        if self.sealed:
+            self.config |= {"max_age": 0, "discard": "new"}
         self.marker_ttl = self.config.get("subject_delete_marker_ttl", 0)
         forced = bool(self.marker_ttl)
         self.ttls = self.config.get("allow_msg_ttl", False) or forced
@@ -99,7 +101,8 @@ class NaiveStream:
 
     def expire(self, message: Kept, at: int) -> None:
         is_marker = find(message.headers, "Nats-Marker-Reason")
-        if self.marker_ttl and not is_marker and self.last_of(message.subject) == message.sequence:
+        alone = [one.subject for one in self.messages].count(message.subject) == 1
+        if self.marker_ttl and alone and not is_marker:
             ttl = f"{self.marker_ttl // SECOND}s"
             marker = [("Nats-Marker-Reason", "MaxAge"), ("Nats-TTL", ttl), ("Nats-Rollup", "sub")]
             self.store(message.subject, marker, b"", at)
@@ -246,9 +249,8 @@ class NaiveStream:
         """As ``STREAM.INFO`` with ``deleted_details`` tells it; times as numbers, or None."""
         self.advance(now)
         kept = {one.sequence for one in self.messages}
-        deleted = (
-            [each for each in range(self.first, self.last + 1) if each not in kept] if self.last > self.first else []
-        )
+        never_used = [0] if self.config["storage"] == "file" else []
+        deleted = [each for each in range(self.first, self.last + 1) if each not in kept] if self.first else never_used
         always = {"messages": len(self.messages), "bytes": self.bytes, "first_seq": self.first, "last_seq": self.last}
         times = {"first_ts": self.messages[0].time if self.messages else None, "last_ts": self.last_time}
         subjects = len({one.subject for one in self.messages})
@@ -270,7 +272,7 @@ class NaiveStream:
         if self.config.get("deny_delete"):
             refuse(500, 10057, "message delete not permitted")
         if not self.remove([one for one in self.messages if one.sequence == seq]):
-            if self.config["storage"] == "file" and not self.first <= seq <= self.last:
+            if self.config["storage"] == "file" and not max(self.first, 1) <= seq <= self.last:
                 refuse(500, 10057, "stream store EOF" if seq > self.last else "no message found")
             refuse(400, 10043, f"sequence {seq} not found")
 
