@@ -74,7 +74,7 @@ def _info(core: SimCore, request: Request, name: str) -> dict[str, Any]:
         wire["cluster"] = {"leader": SERVER_ID}
     if asked.deleted_details and (deleted := log.deleted()):
         wire["state"] |= {"deleted": deleted, "num_deleted": max(info.state.num_deleted, len(deleted))}
-    elif asked.deleted_details:  # what a purge left behind is counted, but not listed
+    elif asked.deleted_details and not log.messages:  # what a purge left behind is counted, but not listed
         wire["state"].pop("num_deleted", None)
     return {**wire, "total": 0, "offset": 0, "limit": 0} | _add_subjects(wire["state"], asked, log)
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import initialize, rule
 from tests.agreement.families.removing import RemovingFamily
 
 _SETTINGS: list[dict[str, Any]] = [
-    *[{}] * 6,
+    *[{}] * 3,
     {"max_msgs_per_subject": 2},
     {"max_msgs": 5},
     {"allow_rollup_hdrs": True},
@@ -26,7 +26,7 @@ _BODIES = [
         b'{"filter":5}',
         b'{"foo":1}',
         b'{"seq":2,"keep":2}',
-        b'{"Seq":2}',
+        b'{"FILTER":"none"}',
     ),
 ]
 
