@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
 from pathlib import Path
 
 import attrs
@@ -59,6 +60,7 @@ class Filled:
 def fill(cell: Cell) -> Filled:
     """Run the cell on a server of its own."""
     os.environ["LATTICE_STORE_NATS_SERVER"] = str(cell.binary)
+    warnings.filterwarnings("ignore", "Generating overly large repr")  # large payloads are drawn on purpose
     family, profile = all_families()[cell.family], PROFILE_OF[cell.version]
     clock = SystemClock()
     start_ns = clock.monotonic_ns()

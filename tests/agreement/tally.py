@@ -33,7 +33,8 @@ class Tally:
         return sorted(set(expected) - set(self.reached))
 
     def share(self, expected: frozenset[Row]) -> float:
-        return 1 - len(self.missed(expected)) / len(expected) if expected else 1.0
+        """Return how much of *expected* was reached; nothing, if nothing is expected."""
+        return 1 - len(self.missed(expected)) / len(expected) if expected else 0.0
 
     def summary(self) -> str:
         return f"{self.examples} examples, {self.operations} operations, {self.states} states compared"
