@@ -80,7 +80,7 @@ def test_a_push_consumer_says_whether_somebody_listens():
         ({"max_ack_pending": -5}, {"max_ack_pending": -1}),
         ({"deliver_policy": "undefined"}, {"deliver_policy": "all"}),
         (
-            {"deliver_policy": "by_start_time", "opt_start_time": "2024-01-01T02:00:00.50+02:00"},
+            {"deliver_policy": "by_start_time", "opt_start_time": "2024-01-01T00:00:00.50Z"},
             {"opt_start_time": "2024-01-01T00:00:00.5Z"},
         ),
         ({"filter_subjects": ["s.a"]}, {"filter_subjects": ["s.a"]}),
