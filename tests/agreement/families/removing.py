@@ -6,14 +6,14 @@ from typing import Any
 
 from tests.agreement.family import Family
 
-_LAST_LOST = ("2.9", "2.10")
+_LAST_LOST = ("2.9", "2.10", "2.11")
 """Where the last message of a subject is not found again after a deletion, until something else looks it up."""
 
 
 class RemovingFamily(Family):
     """Deletes one message at a time: a server of 2.12 and later works on several API requests at once.
 
-    Not drawn up to 2.10: deleting the newest of several messages of a subject, where the version then loses
+    Not drawn up to 2.11: deleting the newest of several messages of a subject, where the version then loses
     sight of the older ones (memstore.go, filestore.go: ``removeSeqPerSubject``).
 
     Nor purges of all subjects
