@@ -32,6 +32,7 @@ _VALUES: Final[dict[str, list[Any]]] = {
     "discard": ["old", "new", "new"],
     "discard_new_per_subject": [True, False],
     "storage": ["memory", "file"],
+    "retention": ["limits", "interest", "workqueue"],
     "num_replicas": [0, 1, -1, 2, 6],
     "no_ack": [True, False],
     "compression": ["none", "s2"],
@@ -65,7 +66,7 @@ _REFUSED: Final[list[dict[str, Any]]] = [
     *({"subject_delete_marker_ttl": 5}, {"subject_delete_marker_ttl": -1}, {"subject_delete_marker_ttl": SECOND_NS}),
     *({"discard_new_per_subject": True, "discard": "new"}, {"max_age": SECOND_NS, "duplicate_window": 2 * SECOND_NS}),
     *({"subjects": ["a..b"]}, {"subjects": ["$JS.x"]}, {"subjects": ["y", "y"]}, {"description": "x" * 4097}),
-    *({"storage": "file"}, {"max_consumers": 2}, {"description": "else"}),
+    *({"storage": "file"}, {"max_consumers": 2}, {"description": "else"}, {"retention": "workqueue"}),
 ]
 _RESERVED: Final = (
     *(["$JS.x"], ["$JS.API.x"], ["$JS.EVENT.x"], ["$JSC.x"], ["$NRG.x"], ["$SYS.x"], ["$SYS.ACCOUNT.x"]),
@@ -173,9 +174,16 @@ class Configuration(Family):
         if None in answers:  # a stream without acks may not have it yet
             compare_states(self.pair)
 
-    @rule(slot=slots, sequences=st.lists(st.integers(1, 8), min_size=1, max_size=3, unique=True))
+    @rule(slot=slots, name=st.sampled_from("cd"), pending=st.sampled_from([0, 3, 9]))
+    def is_consumed(self, slot: int, name: str, pending: int) -> None:
+        stream = self._name(slot)
+        config = {"durable_name": name, "ack_policy": "explicit", "max_ack_pending": pending}
+        self.request(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+
+    @rule(slot=slots, sequences=st.lists(st.integers(1, 8), min_size=1, max_size=3))
     def removes(self, slot: int, sequences: list[int]) -> None:
-        self.requests((f"STREAM.MSG.DELETE.{self._name(slot)}", {"seq": sequence}) for sequence in sequences)
+        for sequence in sequences:
+            self.request(f"STREAM.MSG.DELETE.{self._name(slot)}", {"seq": sequence})
 
     @rule(slot=slots, body=st.sampled_from(_BODIES))
     def deletes(self, slot: int, body: bytes) -> None:
