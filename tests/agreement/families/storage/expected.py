@@ -60,7 +60,7 @@ _ANSWERS: Final = {
     "delete_stream": ("ok", _MISSING),
     "list_streams": ("ok",),
     "publish": _PUBLISH,
-    "publish_many": _PUBLISH,
+    "publish_many": ("ok", "duplicate", "NoRespondersError", "InvalidArgumentError", "10071 wrong last sequence"),
     "get_message": ("ok", _MISSING, _NO_MESSAGE),
     "get_last_message": ("ok", _MISSING, _NO_MESSAGE),
     "delete_message": (
@@ -78,3 +78,14 @@ _ANSWERS: Final = {
 }
 
 ROWS: Final[frozenset[Row]] = frozenset((rule, answer) for rule, answers in _ANSWERS.items() for answer in answers)
+
+_UP_TO_2_12: Final[frozenset[Row]] = frozenset(
+    {("update_stream", "10074 replicas > N not supported in non-clustered mode")}
+)
+_UP_TO_2_11: Final = _UP_TO_2_12 | {
+    ("publish", "10193 missing sequence for expected last sequence per subject"),
+}
+_UP_TO_2_10: Final = _UP_TO_2_11 | {("publish", "10111 rollup value invalid")}
+
+LACKING: Final = {"2.9": _UP_TO_2_10, "2.10": _UP_TO_2_10, "2.11": _UP_TO_2_11, "2.12": _UP_TO_2_12}
+"""What the versions do not answer, or not so."""

@@ -13,7 +13,7 @@ from lattice_store.errors import MessageNotFoundError, StreamNotFoundError
 from lattice_store.model import DeliverFromTime, Expect, Publication, StorageType, StreamConfig
 from lattice_store.storage import Storage
 from tests.agreement.families.storage import alphabets as draw
-from tests.agreement.families.storage.expected import ROWS
+from tests.agreement.families.storage.expected import LACKING, ROWS
 from tests.agreement.families.storage.pair import Ask, Pair, brief, snapshot
 from tests.agreement.family import Machine
 
@@ -36,7 +36,8 @@ class ThroughStorage(Machine):
 
     name: ClassVar = "storage"
     expected: ClassVar = ROWS
-    weight: ClassVar = 0.4  # asynchronous, with a client library between: half as fast as the others
+    lacking: ClassVar = LACKING
+    weight: ClassVar = 0.8  # asynchronous, with a client library between: the slowest
 
     def __init__(self) -> None:
         super().__init__()
