@@ -102,8 +102,9 @@ class Pair:
     def exchange(self, sendings: Iterable[Sending]) -> None:
         """Send all to both sides, then compare what comes.
 
-        A server works on what arrives together in order only where one queue of it does all the work: API requests
-        among themselves, messages of one stream, acks and pulls of one consumer.
+        A server works on what arrives together in order only where one queue of it does all the work: messages of one
+        stream, acks and pulls of one consumer. API requests are worked on side by side; let each that changes
+        something be sent alone.
         """
         self._keep_clear()
         sendings = list(sendings)
