@@ -132,10 +132,6 @@ _PUSH: Final[tuple[_Rule, ...]] = (
     ),
 )
 _PULL: Final[tuple[_Rule, ...]] = (
-    (
-        lambda case: case.config.ack_policy == "none" and case.stream.retention == "workqueue",
-        *(400, 10084, "consumer in pull mode requires explicit ack policy on workqueue stream"),
-    ),
     (lambda case: case.config.rate_limit_bps > 0, 400, 10086, "consumer in pull mode can not have rate limit set"),
     (lambda case: case.config.max_waiting < 0, 400, 10087, "consumer max waiting needs to be positive"),
     (lambda case: case.config.idle_heartbeat > 0, 400, 10088, "consumer idle heartbeat requires a push based consumer"),
@@ -220,7 +216,12 @@ def check(config: ConsumerConfig, stream: StreamConfig, profile: ServerProfile) 
     if config.ack_policy == "flow_control":
         _apply(_FLOW_CONTROL, case)
     _apply(_DELIVERIES, case)
-    _apply(_PUSH if config.deliver_subject else _PULL, case)
+    if config.deliver_subject:
+        _apply(_PUSH, case)
+    else:
+        if config.ack_policy == "none" and stream.retention == "workqueue":
+            raise api_error(400, 10084, profile.workqueue_pull_refusal)
+        _apply(_PULL, case)
     _check_limits(config, stream)
     if config.direct:
         _apply(_DIRECT, case)

@@ -175,6 +175,8 @@ class ServerProfile:
     """Whether filters may overlap unless one lies within the other; from 2.12 on."""
     priority_needs_policy: bool = True
     """Whether priority groups without a priority policy are refused; from 2.12 on."""
+    workqueue_pull_refusal: str = "consumer in pull mode requires explicit ack policy on workqueue stream"
+    """What a pull consumer without acks is told by a work queue; shorter up to 2.10."""
     workqueue_start_first: bool = True
     """Whether a work queue asks for deliver policy all before it looks at the filters; from 2.14 on."""
     workqueue_updates_checked: bool = True
@@ -297,6 +299,7 @@ _2_10: Final = attrs.evolve(
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     time_search="scan",
+    workqueue_pull_refusal="consumer in pull mode requires ack policy",
     consumer_pauses=False,
     priority_groups=False,
 )
