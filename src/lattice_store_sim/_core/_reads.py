@@ -23,7 +23,8 @@ _DEFAULT_MAX_BYTES: Final = 64 << 20
 """What a batch holds at most if it does not say: the server's ``max_pending``."""
 _NEARBY: Final = 256
 """Up to so many sequences are looked at one by one before the subjects are asked."""
-
+_DEARER: Final = 8
+"""How many sequences can be looked at in the time that one subject takes."""
 
 _Unsigned = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -117,14 +118,23 @@ def count_from(log: Log, filter_: str, sequence: int) -> int:
     """Return how many stored messages at or after *sequence* have a subject that matches."""
     if sequence > log.last_sequence:
         return 0
-    if filter_ not in ("", ">"):
-        wants = compile_filters((filter_,))
-        wanted = [filter_] if is_literal(filter_) else [subject for subject in log.subjects if wants(subject)]
-        return sum(log.subjects.count_from(subject, sequence) for subject in wanted)
+    if filter_ in ("", ">"):
+        return _count_all_from(log, sequence)
+    if is_literal(filter_):
+        return log.subjects.count_from(filter_, sequence)
+    wants = compile_filters((filter_,))
+    return sum(log.subjects.count_from(subject, sequence) for subject in log.subjects if wants(subject))
+
+
+def _count_all_from(log: Log, sequence: int) -> int:
+    """Count what is least: sequences above or below, or by subject; nothing if no message was removed in between."""
     first, last, stored = log.first_sequence, log.last_sequence, log.messages
-    if sequence <= first or last - first + 1 == len(stored):
-        return min(len(stored), last - sequence + 1)
-    if last - sequence < sequence - first:
+    above, below = last - sequence + 1, sequence - first
+    if below <= 0 or last - first + 1 == len(stored):
+        return min(len(stored), above)
+    if _DEARER * len(log.subjects) < min(above, below):
+        return sum(log.subjects.count_from(subject, sequence) for subject in log.subjects)
+    if above < below:
         return sum(map(stored.__contains__, range(sequence, last + 1)))
     return len(stored) - sum(map(stored.__contains__, range(first, sequence)))
 
