@@ -51,7 +51,7 @@ class Log:
         self.first_sequence = config.first_seq
         self.last_sequence = max(config.first_seq - 1, 0)
         self.last_time_ns: int | None = None
-        self.left_time_ns: int | None = None
+        self.left_time_ns: int | None = None  # of the first message, where a purge left it behind (see `_purge`)
         self._skipped = 0, 0
         self._overhead, self._header_overhead = _OVERHEAD[config.storage]
         self._surplus_stays = self.on_file and profile.file_surplus_stays

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from lattice_store.subjects import is_literal
 from lattice_store_sim._core._filters import compile_filters
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def purge(log: Log, filter_: str, before: int, keep: int) -> int:
 
 
 def _matching(log: Log, filter_: str) -> list[int]:
-    return list(log.messages) if filter_ in ("", ">") else log.subjects.sequences(compile_filters((filter_,)))
+    if filter_ in ("", ">"):
+        return list(log.messages)
+    if is_literal(filter_):  # a rollup of its subject must not look at the others
+        return log.subjects.of(filter_)
+    return log.subjects.sequences(compile_filters((filter_,)))
 
 
 def _purge_all(log: Log) -> int:

@@ -170,6 +170,13 @@ class SubjectIndex:
             return sum(1 for each in entry if each >= sequence)
         return entry.count_from(sequence)
 
+    def of(self, subject: str) -> list[int]:
+        """Return all sequences on *subject*, ascending."""
+        entry = self._entries.get(subject, 0)
+        if isinstance(entry, int):
+            return [entry] if entry else []
+        return list(entry)
+
     def sequences(self, wants: Wants) -> list[int]:
         """Return all sequences on wanted subjects, ascending."""
         found: list[int] = []
