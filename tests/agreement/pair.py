@@ -107,10 +107,11 @@ class Pair:
         something be sent alone.
         """
         self._keep_clear()
-        sendings = list(sendings)
+        sendings, moment_ns = list(sendings), self._clock.now_ns()
         for sending in sendings:
             self.other.send(*self._renames.to_other(*sending[1:]))
         self._take(self.other.receive(0), 1)  # under way, while the other side works
+        self.lead.at(moment_ns)  # which is when the other side got it, however long this one had to wait for its turn
         for sending in sendings:
             self._story.append(sending)
             if sending.reply:

@@ -27,6 +27,10 @@ class Side(Protocol):
         """When something comes due by itself, where that is known."""
         ...
 
+    def at(self, moment_ns: int) -> None:
+        """Let what is sent until the next `receive` arrive at that time of day, where time is an argument."""
+        ...
+
     def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
         """Publish; what goes to the server, it may be kept until the next `receive`."""
         ...
@@ -62,6 +66,9 @@ class Running:
         self._server = server
         self._client = Client(server.url)
         self._sids: dict[tuple[str, str], str] = {}
+
+    def at(self, moment_ns: int) -> None:
+        pass
 
     def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
         self._client.publish(subject, payload, headers, reply)

@@ -21,12 +21,17 @@ class Simulated:
         self.core = SimCore(profile=profile)
         self.api = JetStreamApi(self.core)
         self._clock, self._now_ns = SystemClock(), 0
+        self._moment_ns: int | None = None
         self._subscriptions: set[tuple[str, str]] = set()
 
     def _tick(self) -> int:
         """The time of day; never the same twice, so that no two messages share theirs."""
-        self._now_ns = max(self._clock.now_ns(), self._now_ns + 1)
+        now_ns = self._clock.now_ns() if self._moment_ns is None else self._moment_ns
+        self._now_ns = max(now_ns, self._now_ns + 1)
         return self._now_ns
+
+    def at(self, moment_ns: int) -> None:
+        self._moment_ns = moment_ns
 
     @property
     def deadline_ns(self) -> int | None:
@@ -47,6 +52,7 @@ class Simulated:
         return self.settle()
 
     def settle(self) -> list[Arrival]:
+        self._moment_ns = None
         self.core.advance(self._tick())
         sent = [
             Arrival(each.to, each.subject or each.to, each.reply, each.headers, each.payload)

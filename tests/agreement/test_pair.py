@@ -24,6 +24,8 @@ class Scripted:
         self.late: list[Arrival] = []
         self._coming: list[Arrival] = []
 
+    def at(self, moment_ns: int) -> None: ...
+
     def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
         self.sent.append((subject, payload, headers, reply))
         for said in self.script.get(subject.partition(".")[0], []):
