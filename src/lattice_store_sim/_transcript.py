@@ -97,7 +97,11 @@ class Recorder:
         return self._let_happen(Told("subscribe", (subject, *filter(None, [group]))))
 
     def unsubscribe(self, subject: str, group: str | None = None) -> list[Outgoing]:
-        """Take back one `subscribe`."""
+        """Take back one `subscribe`.
+
+        Raises:
+            InvalidArgumentError: there was none.
+        """
         return self._let_happen(Told("unsubscribe", (subject, *filter(None, [group]))))
 
     def advance(self, seconds: float) -> list[Outgoing]:
@@ -123,7 +127,10 @@ class Recorder:
             case Told("restart"):
                 server.restart()
             case Told(verb, arguments):
-                getattr(server._core, verb)(*arguments, now_ns=clock.now_ns())
+                try:
+                    getattr(server._core, verb)(*arguments, now_ns=clock.now_ns())
+                except KeyError:
+                    raise InvalidArgumentError(f"nobody is subscribed to {' as one of '.join(arguments)}") from None
             case Waited(duration_ns):
                 clock.advance_ns(duration_ns)
         answers = self._come_due()

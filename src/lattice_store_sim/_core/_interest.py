@@ -25,9 +25,15 @@ class Interest:
         self._table(subject).setdefault(subject, Counter())[group] += 1
 
     def unsubscribe(self, subject: str, group: str | None = None) -> None:
-        """Take back one `subscribe`."""
+        """Take back one `subscribe`.
+
+        Raises:
+            KeyError: there was none.
+        """
         table = self._table(subject)
         groups = table[subject]
+        if group not in groups:
+            raise KeyError(group)
         groups[group] -= 1
         if not groups[group]:
             del groups[group]

@@ -151,3 +151,12 @@ def test_every_transcript_is_read_as_it_was_written(given_entries: list[Entry], 
 def test_what_is_no_transcript_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(InvalidArgumentError, match=complaint):
         Transcript.parse(text)
+
+
+@pytest.mark.parametrize("given", [("a",), ("work", "other")])
+def test_only_who_listens_can_stop(given: tuple[str, ...]) -> None:
+    recorder = Recorder()
+    recorder.subscribe("work", "group")
+    with pytest.raises(InvalidArgumentError, match="nobody is subscribed to"):
+        recorder.unsubscribe(*given)
+    recorder.unsubscribe("work", "group")
