@@ -1,11 +1,12 @@
 """How fast is the simulator, and does any operation cost more the more messages there are?
 
-Three tables, as JSON lines on stdout:
+Four tables, as JSON lines on stdout:
 
 - ``publish``: publishes a second into a stream of 100,000 subjects, for the core with and without a message ID
   and with each limit evicting, and for an awaited ``SimStorage.publish``.
 - ``operation``: nanoseconds of one operation on streams of 1,000 to 1,000,000 messages; ``growth``
   says how much more it costs on the largest than on the smallest.
+- ``fork``: milliseconds to copy a server that holds 100,000 messages, as a snapshot and a fork do.
 - ``memory``: bytes a stored message costs besides its subject and payload.
 
 Times are CPU times: nothing here waits, and they hold on a machine that others use too.
@@ -144,6 +145,21 @@ def _timed(operation: Callable[[int], Any], arguments: range) -> float:
     return (time.process_time_ns() - started) / len(arguments)
 
 
+def bench_fork(count: int, runs: int) -> None:
+    names = subjects(count)
+    for case, limits in (("one message each", {"max_msgs_per_subject": 1}), ("ten subjects", {})):
+        core = filled(names if limits else names[:10] * (count // 10), **limits)
+        took = []
+        for _ in range(runs):
+            gc.collect()
+            started = time.process_time()
+            core.copy()
+            took.append((time.process_time() - started) * 1000)
+        took.sort()
+        row = {"table": "fork", "case": case, "messages": count, "runs": runs}
+        print(json.dumps({**row, "median_ms": round(took[len(took) // 2], 1), "worst_ms": round(took[-1], 1)}))
+
+
 def bench_memory(count: int) -> None:
     names = subjects(count)
     for message_ids in (False, True):
@@ -169,6 +185,7 @@ def main() -> None:
     print(json.dumps({"python": platform.python_version(), "machine": platform.machine()}))
     bench_publish(options.messages, options.runs)
     bench_operations(options.largest)
+    bench_fork(options.messages, options.runs)
     bench_memory(options.messages)
 
 
