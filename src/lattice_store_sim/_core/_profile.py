@@ -100,7 +100,9 @@ class ServerProfile:
     source_header_refused: bool = True
     """Whether a client's Nats-Stream-Source is refused (10227); from 2.15 on."""
     full_size_counted: bool = True
-    """Whether discard policy new counts a message's full size and lets an exact fit pass; from 2.14 on."""
+    """Whether discard policy new counts a message's full size, from 2.10 on; only headers and payload before."""
+    exact_fit_passes: bool = True
+    """Whether a message may fill ``max_bytes``, and on file replace one of its size under policy new; from 2.14 on."""
     rollup_passes_full_subject: bool = True
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
     message_ttl: bool = True
@@ -111,8 +113,8 @@ class ServerProfile:
     """Whether a control header is found though its name occurs in an earlier line too; from 2.11 on."""
     status_line_dropped: bool = True
     """Whether a status in a message's header block is dropped; stored up to 2.11."""
-    schedulers_refused: bool = True
-    """Whether the headers of a schedule's end are refused (10212); from 2.14 on."""
+    schedulers_checked: bool = True
+    """Whether headers that end a schedule must make sense (10212); from 2.14 on."""
     old_last_id_restored: bool = True
     """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
     counters: bool = True
@@ -233,8 +235,8 @@ _2_12: Final = attrs.evolve(
     schedules_checked=False,
     updated_replicas_checked=False,
     new_subject_limit_evicts=False,
-    schedulers_refused=False,
-    full_size_counted=False,
+    schedulers_checked=False,
+    exact_fit_passes=False,
     rollup_passes_full_subject=False,
     purge_below_1="by storage",
     memory_keeps_by_sequence=True,
@@ -306,6 +308,7 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    full_size_counted=False,
     skips_shown_as_first=frozenset({"file"}),
     unused_streams_purged=False,
     skipped_ids_lead_there=False,

@@ -118,12 +118,15 @@ def _schedule(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _scheduler(stream: Stream, message: Message, control: Control) -> None:
-    """Refuse to end a schedule: there are none; what makes no sense at all is told apart."""
-    scheduler = control.get(names.SCHEDULER, b"").decode("utf-8", "replace")
-    sensible = control.get(names.SCHEDULE_NEXT) == b"purge" and scheduler != message.subject
-    if sensible and is_subject(scheduler) and is_literal(scheduler):
+    """Refuse to end a schedule, since there are none; later versions first ask whether that makes sense."""
+    ends = control.get(names.SCHEDULE_NEXT) == b"purge"
+    if stream.context.profile.schedulers_checked:
+        scheduler = control.get(names.SCHEDULER, b"").decode("utf-8", "replace")
+        ends = ends and scheduler != message.subject and is_subject(scheduler) and is_literal(scheduler)
+    if ends:
         raise api_error(400, 10188, "message schedules is disabled")
-    raise api_error(400, 10212, "message schedules invalid scheduler")
+    if stream.context.profile.schedulers_checked:
+        raise api_error(400, 10212, "message schedules invalid scheduler")
 
 
 def _source(stream: Stream, message: Message, control: Control) -> None:
@@ -188,12 +191,15 @@ def _full(stream: Stream, message: Message, control: Control) -> None:
 
 def _exceeds(stream: Stream, message: Message, oldest: Message | None) -> bool:
     """Return whether a message is too large for what is left, though it replaces *oldest* of its subject."""
-    log, max_bytes = stream.log, stream.config.max_bytes
-    if stream.context.profile.full_size_counted:
-        size = log.size_of(message)
-        return log.bytes + size > max_bytes and (oldest is None or log.size_of(oldest) < size)
-    size = len(message.headers.block) + len(message.payload)
-    return log.bytes + size >= max_bytes and (oldest is None or log.size_of(oldest) < size)
+    log, profile = stream.log, stream.context.profile
+    size = log.size_of(message) if profile.full_size_counted else len(message.headers.block) + len(message.payload)
+    left = stream.config.max_bytes - log.bytes
+    if size < left or (size == left and profile.exact_fit_passes):
+        return False
+    if oldest is None:
+        return True
+    may_be_equal = profile.exact_fit_passes or not log.on_file
+    return log.size_of(oldest) < size + (0 if may_be_equal else 1)
 
 
 def _unwanted(stream: Stream, message: Message, control: Control) -> PubAck | None:
@@ -241,7 +247,7 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
         Step(_last_subject_sequence, (names.EXPECTED_SUBJECT, *alone)),
         Step(_last_sequence, (names.EXPECTED_LAST,)),
         *when(profile.counters, Step(_schedule, (names.SCHEDULE,))),
-        *when(profile.schedulers_refused, Step(_scheduler, (names.SCHEDULE_NEXT, names.SCHEDULER))),
+        *when(profile.counters, Step(_scheduler, (names.SCHEDULE_NEXT, names.SCHEDULER))),
         *when(profile.source_header_refused, Step(_source, (names.SOURCE,))),
         *when(not profile.duplicate_first, duplicate),
         Step(_last_message_id, (names.EXPECTED_ID,)),
