@@ -102,9 +102,8 @@ class SubjectIndex:
 
     def copy(self) -> SubjectIndex:
         copied = SubjectIndex()
-        copied._entries = {
-            subject: entry if isinstance(entry, int) else entry.copy() for subject, entry in self._entries.items()
-        }
+        histories = ((subject, entry) for subject, entry in self._entries.items() if not isinstance(entry, int))
+        copied._entries = self._entries | {subject: entry.copy() for subject, entry in histories}
         return copied
 
     def add(self, subject: str, sequence: int) -> None:
