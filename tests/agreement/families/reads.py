@@ -18,7 +18,7 @@ Asked = dict[str, Any]
 Stored = tuple[str, bytes, tuple[tuple[str, str], ...]]
 
 _MOST_RESULTS = 1024
-_ODDITIES = [*[""] * 20, "closed", "crowded"]
+_ODDITIES = [*[""] * 48, "closed", "closed", "crowded"]
 _WHOLE_BODIES = [
     b"",
     b"{}",
