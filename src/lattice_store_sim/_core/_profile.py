@@ -103,6 +103,8 @@ class ServerProfile:
     """Whether discard policy new counts a message's full size, from 2.10 on; only headers and payload before."""
     exact_fit_passes: bool = True
     """Whether a message may fill ``max_bytes``, and on file replace one of its size under policy new; from 2.14 on."""
+    invalid_rollup_answered: bool = True
+    """Whether a rollup that is neither ``sub`` nor ``all`` is answered (10111); from 2.11 on, before it is ignored."""
     rollup_passes_full_subject: bool = True
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
     message_ttl: bool = True
@@ -286,6 +288,7 @@ _2_11: Final = attrs.evolve(
 _2_10: Final = attrs.evolve(
     _2_11,
     version="2.10.26",
+    invalid_rollup_answered=False,
     api_level=None,
     account_purge=True,
     later_fields=_2_11.later_fields | _PAUSE_AND_PRIORITY | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic"},

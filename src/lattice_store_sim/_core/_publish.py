@@ -46,6 +46,10 @@ def _sequence(text: bytes) -> int:
     return (int(text) if text.isdigit() else -1) % 2**64
 
 
+class UnansweredError(Exception):
+    """The message is refused without a word: who published it waits in vain."""
+
+
 # -- the steps --------------------------------------------------------------------------------------
 
 
@@ -148,6 +152,8 @@ def _rollup(stream: Stream, message: Message, control: Control) -> None:
         raise api_error(500, 10111, "rollup not permitted")
     value = control[names.ROLLUP].lower()
     if value not in (b"sub", b"all"):
+        if not stream.context.profile.invalid_rollup_answered:
+            raise UnansweredError
         raise api_error(500, 10111, f'rollup value invalid: "{value.decode("latin-1")}"')
 
 
