@@ -77,7 +77,7 @@ def _check_limits(name: str, stream: Stream) -> None:
     if config.discard == "old":
         _require(config.max_msgs < 0 or len(log.messages) <= config.max_msgs, f"{name}: above max_msgs")
         _require(config.max_bytes < 0 or log.bytes <= config.max_bytes, f"{name}: above max_bytes")
-    if config.max_msgs_per_subject > 0:
+    if config.max_msgs_per_subject > 0 and stream.context.profile.new_subject_limit_evicts:
         fullest = max(map(log.subjects.count, log.subjects), default=0)
         _require(fullest <= config.max_msgs_per_subject, f"{name}: above max_msgs_per_subject")
 
