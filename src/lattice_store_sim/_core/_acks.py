@@ -1,7 +1,6 @@
-"""What a consumer has delivered: what awaits an ack, what is delivered again, and up to where all is acked.
+"""What a consumer has delivered and awaits acks of, what it delivers again, and up to where all is acked.
 
-The numbers are those that the server's consumer store keeps, since they are what the server tells (nats-server
-memstore.go, ``consumerMemStore``, and consumer.go, ``processAckMsg``, ``checkPending``).
+Source: nats-server consumer.go, ``processAckMsg``, ``processNak``, ``checkPending``, ``getNextMsg``, ``purge``.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ import msgspec
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import SequencePair
+from lattice_store_sim._core._position import Position
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PullRequest, Refusal
+from lattice_store_sim._core._record import Record, floor_after, up_to
 
 Kind = Literal["ack", "nak", "progress", "term", "next", "unknown"]
 
@@ -33,46 +34,59 @@ class Ack(msgspec.Struct, frozen=True):
     """Of a next."""
 
 
-class Pending(msgspec.Struct, frozen=True, gc=False):
-    """A message that awaits an ack."""
-
-    consumer_sequence: int
-    """Of its first delivery."""
-    since_ns: int
-    """When its ack wait began."""
-
-
 class Acks:
-    """Deliveries of a consumer with ack policy explicit or all; of one without acks only `delivered` and `floor` move.
+    """Deliveries of a consumer; without acks nothing is pending, and the floor is the last delivery.
 
     Args:
         config: ack policy, ack wait, backoff and the most deliveries.
-        before: the stream sequence before the first to be delivered.
+        position: where the consumer stands.
         profile: the server's.
     """
 
-    def __init__(self, config: ConsumerConfig, before: int, profile: ServerProfile) -> None:
+    def __init__(self, config: ConsumerConfig, position: Position, profile: ServerProfile) -> None:
+        before = position.next - 1
         self._config = config
+        self._position = position
         self._profile = profile
-        self._before = before
-        self.delivered = SequencePair(0, before)
-        self.floor = SequencePair(0, before if profile.ack_floor_at_creation else 0)
-        self.pending: dict[int, Pending] = {}
+        self.record = Record(config, before, before if profile.ack_floor_at_creation else 0)
+        self.deliveries = 0
+        """How many there were: the consumer sequence of the last."""
+        self.floor = SequencePair(0, before)
+        self.pending: dict[int, int] = {}
+        """Consumer sequences of first deliveries, by stream sequence; ascending."""
         self.redelivered: dict[int, int] = {}
         """Deliveries after the first, by sequence; kept for a message that has reached the most deliveries."""
+        self.unqueued: list[int] = []
+        """What a purge took from the queue though it is still stored."""
+        self.stale: set[int] = set()
+        """What may be pending though its message is gone; it is found out once everything below it is gone too."""
+        self._stale_due_ns: int | None = None
+        self._since_ns: dict[int, int] = {}
+        """When the ack wait of what is pending began."""
         self._queue: OrderedDict[int, None] = OrderedDict()
         self._due: list[tuple[int, int]] = []
 
-    def copy(self) -> Acks:
+    def copy(self, position: Position) -> Acks:
+        """Return the same state for a copy of the position."""
         copied = Acks.__new__(Acks)
         copied.__dict__.update(
             self.__dict__,
+            _position=position,
+            record=self.record.copy(),
             pending=self.pending.copy(),
             redelivered=self.redelivered.copy(),
+            unqueued=self.unqueued.copy(),
+            stale=self.stale.copy(),
+            _since_ns=self._since_ns.copy(),
             _queue=self._queue.copy(),
             _due=self._due.copy(),
         )
         return copied
+
+    @property
+    def delivered(self) -> SequencePair:
+        """The last delivery, and the last message looked at."""
+        return SequencePair(self.deliveries, self._position.next - 1)
 
     # -- delivering -----------------------------------------------------------------------------
 
@@ -86,32 +100,30 @@ class Acks:
         """Whether no new message is delivered before an ack."""
         return 0 < self._config.max_ack_pending <= len(self.pending)
 
-    def deliver(self, sequence: int, now_ns: int) -> int:
-        """Note a delivery; return its consumer sequence."""
-        number = self.delivered.consumer_sequence + 1
-        self.delivered = SequencePair(number, max(sequence, self.delivered.stream_sequence))
+    def deliver(self, sequence: int, count: int, now_ns: int) -> None:
+        """Note a delivery, the *count*-th of this message."""
+        self.deliveries += 1
+        self.record.deliver(sequence, self.deliveries, count)
         if self._config.ack_policy == "none":
-            self.floor = SequencePair(number, sequence)
+            self.floor = SequencePair(self.deliveries, sequence)
         else:
-            earlier = self.pending.get(sequence)
-            self._await(sequence, Pending(number if earlier is None else earlier.consumer_sequence, now_ns), now_ns)
-        return number
+            self.pending.setdefault(sequence, self.deliveries)
+            self._await(sequence, now_ns, now_ns)
 
     def next_again(self) -> int:
         """Take the first of the queue, 0 if there is none, and count that it is delivered once more."""
         while self._queue:
             sequence, _ = self._queue.popitem(last=False)
             count = self.redelivered[sequence] = self.redelivered.get(sequence, 0) + 1
-            if 0 < self._config.max_deliver <= count:
-                self.pending.pop(sequence, None)
-                continue
-            return sequence
+            if not 0 < self._config.max_deliver <= count:
+                return sequence
+            self._give_up(sequence, count + 1)
         return 0
 
     def put_back(self, sequence: int) -> None:
         """Queue again what could not be delivered."""
         self.uncount(sequence)
-        self.queue(sequence)
+        self._queue.setdefault(sequence)
 
     def uncount(self, sequence: int) -> None:
         """Take back the count of `next_again`."""
@@ -121,9 +133,12 @@ class Acks:
         else:
             self.redelivered.pop(sequence, None)
 
-    def queue(self, sequence: int) -> None:
-        """Deliver again as soon as possible."""
-        self._queue.setdefault(sequence)
+    def _give_up(self, sequence: int, count: int) -> None:
+        """Await no ack any more; the record moves its floor only later."""
+        consumer_sequence = self._await_no_more(sequence)
+        if consumer_sequence is not None:
+            self.record.deliver(sequence, consumer_sequence, count)
+            self._move_floor(sequence, consumer_sequence)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -133,101 +148,107 @@ class Acks:
             return self._config.ack_wait
         return backoff[min(max(0, self.redelivered.get(sequence, 0)), len(backoff) - 1)]
 
-    def _await(self, sequence: int, pending: Pending, now_ns: int) -> None:
-        self.pending[sequence] = pending
-        heappush(self._due, (max(now_ns, pending.since_ns + self._wait_ns(sequence)), sequence))
+    def _await(self, sequence: int, since_ns: int, now_ns: int) -> None:
+        self._since_ns[sequence] = since_ns
+        heappush(self._due, (max(now_ns, since_ns + self._wait_ns(sequence)), sequence))
+
+    def await_unqueued(self, now_ns: int) -> None:
+        """Let the ack wait of what a purge took from the queue end once more."""
+        unqueued, self.unqueued = self.unqueued, []
+        for sequence in unqueued:
+            if sequence in self.pending:
+                self._await(sequence, self._since_ns[sequence], now_ns)
 
     def _is_due(self, due_ns: int, sequence: int) -> bool:
-        pending = self.pending.get(sequence)
-        if pending is None or sequence in self._queue:
+        if sequence not in self.pending or sequence in self._queue:
             return False
-        return due_ns >= pending.since_ns + self._wait_ns(sequence)
+        return due_ns >= self._since_ns[sequence] + self._wait_ns(sequence)
 
     @property
     def deadline_ns(self) -> int | None:
         """When the next ack wait ends."""
         while self._due and not self._is_due(*self._due[0]):
             heappop(self._due)
-        return self._due[0][0] if self._due else None
+        due = [self._due[0][0]] if self._due else []
+        return min(due if self._stale_due_ns is None else [*due, self._stale_due_ns], default=None)
 
     @property
     def last_due_ns(self) -> int | None:
         """When the last ack wait ends."""
-        return max((one.since_ns + self._wait_ns(sequence) for sequence, one in self.pending.items()), default=None)
+        return max((self._since_ns[sequence] + self._wait_ns(sequence) for sequence in self.pending), default=None)
 
     def expire_all(self, now_ns: int) -> None:
         """Let every ack wait end now."""
         self._queue_again(sorted(self.pending.keys() - self._queue.keys()), now_ns)
 
-    def expire(self, now_ns: int) -> None:
-        """Queue what has waited long enough, in the order of the stream."""
+    def expire(self, now_ns: int, first: int) -> None:
+        """Queue what has waited long enough, in the order of the stream, but for what is gone below *first*."""
+        self._drop_below(first)
+        self._stale_due_ns = None
         expired: set[int] = set()
         while (deadline := self.deadline_ns) is not None and deadline <= now_ns:
             expired.add(heappop(self._due)[1])
         self._queue_again(sorted(expired), now_ns)
 
     def _queue_again(self, sequences: list[int], now_ns: int) -> None:
-        for sequence in [each for each in sequences if not self._exhausted(each)]:
-            pending = self.pending[sequence]
-            self.pending[sequence] = Pending(pending.consumer_sequence, now_ns)
-            self.queue(sequence)
+        for sequence in sequences:
+            # The server looks at the count here, but counts one delivery less: it gives up early only after one.
+            count = max(1, self.redelivered.get(sequence, 0))
+            if 0 < self._config.max_deliver <= count:
+                self._give_up(sequence, count + 1)
+                self.redelivered[sequence] = count
+            else:
+                self._since_ns[sequence] = now_ns
+                self._queue.setdefault(sequence)
 
-    def _exhausted(self, sequence: int) -> bool:
-        """Give up a message with enough deliveries; the server notices early only if one delivery is enough."""
-        count = max(1, self.redelivered.get(sequence, 0))
-        if not 0 < self._config.max_deliver <= count:
-            return False
-        del self.pending[sequence]
-        self.redelivered[sequence] = count
-        return True
+    def look_for_stale(self, first: int, now_ns: int) -> None:
+        """Let what is pending and gone be found out with the next round of ack waits."""
+        self.stale &= self.pending.keys()
+        if self._stale_due_ns is None and any(sequence < first for sequence in self.stale):
+            self._stale_due_ns = now_ns + max([*self._config.backoff, self._config.ack_wait])
+
+    def _drop_below(self, first: int) -> None:
+        """Forget what is gone or below the floor and yet pending, as acks of policy all may leave it behind."""
+        stale = up_to(max(first - 1, self.floor.stream_sequence), self.pending)
+        for sequence in stale:
+            consumer_sequence = self.pending[sequence]
+            self._forget(sequence)
+            self.floor = SequencePair(*map(max, self.floor, (consumer_sequence, sequence)))
+        if stale:
+            if not self.pending:
+                self.floor = self.delivered
+            self.record.replace(self.delivered, self.floor, self.pending)
 
     def reconfigure(self, config: ConsumerConfig, now_ns: int) -> None:
         """Judge what is pending by another ack wait, backoff or number of deliveries."""
-        self._config = config
-        self._due = [(max(now_ns, one.since_ns + self._wait_ns(each)), each) for each, one in self.pending.items()]
+        self._config = self.record.config = config
+        self._due = [(max(now_ns, self._since_ns[each] + self._wait_ns(each)), each) for each in self.pending]
         heapify(self._due)
 
     # -- acks -----------------------------------------------------------------------------------
 
     def ack(self, sequence: int, consumer_sequence: int) -> list[int]:
-        """Take an ack; return what was pending and is settled by it."""
+        """Take an ack; return what the consumer may be done with now."""
         if self._config.ack_policy == "all":
             return self._ack_all(sequence, consumer_sequence)
-        pending = self._forget(sequence)
-        if pending is None:
-            return []
-        self._move_floor(sequence, pending.consumer_sequence)
+        first_delivery = self._forget(sequence)
+        if first_delivery is not None:
+            consumer_sequence = first_delivery
+            self._move_floor(sequence, consumer_sequence)
+        self.record.ack(sequence, consumer_sequence)
         return [sequence]
 
-    def _forget(self, sequence: int) -> Pending | None:
+    def _forget(self, sequence: int) -> int | None:
         self.redelivered.pop(sequence, None)
         self._queue.pop(sequence, None)
+        return self._await_no_more(sequence)
+
+    def _await_no_more(self, sequence: int) -> int | None:
+        self._since_ns.pop(sequence, None)
         return self.pending.pop(sequence, None)
 
     def _move_floor(self, sequence: int, consumer_sequence: int) -> None:
-        if consumer_sequence <= self.floor.consumer_sequence:
-            return
-        if not self.pending:
-            self.floor = self.delivered
-        elif consumer_sequence == self.floor.consumer_sequence + 1:
-            self.floor = SequencePair(consumer_sequence, sequence)
-            for ahead in range(sequence + 1, self.delivered.stream_sequence + 1):
-                if (pending := self.pending.get(ahead)) is not None:
-                    self.floor = SequencePair(pending.consumer_sequence - 1, ahead - 1)
-                    break
-
-    @property
-    def done_to(self) -> int:
-        """The stream sequence up to which no ack is awaited, also where the floor does not tell."""
-        return max(self.floor.stream_sequence, self._before)
-
-    def awaits(self, sequence: int, next_: int) -> bool:
-        """Return whether a message is still to be acked, or given up after the most deliveries; *next_* is delivered next."""
-        if sequence in self.redelivered:
-            return True
-        if sequence <= self.done_to:
-            return False
-        return self._config.ack_policy != "explicit" or sequence >= next_ or sequence in self.pending
+        self.floor = floor_after(sequence, consumer_sequence, self.floor, self.delivered, self.pending)
 
     def is_below_floor(self, sequence: int, consumer_sequence: int) -> bool:
         return consumer_sequence <= self.floor.consumer_sequence or sequence <= self.floor.stream_sequence
@@ -235,22 +256,19 @@ class Acks:
     def _ack_all(self, sequence: int, consumer_sequence: int) -> list[int]:
         if self.is_below_floor(sequence, consumer_sequence):
             return []
-        was_pending = sequence in self.pending
-        below = range(self.floor.stream_sequence + 1, sequence + 1)
-        settled = [each for each in (below if len(below) < len(self.pending) else self.pending) if each <= sequence]
-        settled = [each for each in settled if each in self.pending]
+        settled = up_to(sequence, self.pending, after=self.floor.stream_sequence)
         for each in settled:
             self._forget(each)
-        if was_pending:
-            self.floor = SequencePair(consumer_sequence, sequence)
+        self._forget(sequence)
+        self.floor = SequencePair(consumer_sequence, sequence)
+        self.record.ack(sequence, consumer_sequence)
         return settled
 
     def in_progress(self, sequence: int, now_ns: int) -> bool:
         """Begin the ack wait anew; return whether there is one."""
-        pending = self.pending.get(sequence)
-        if pending is None:
+        if sequence not in self.pending:
             return False
-        self._await(sequence, Pending(pending.consumer_sequence, now_ns), now_ns)
+        self._await(sequence, now_ns, now_ns)
         return True
 
     def nak(self, sequence: int, consumer_sequence: int, delay_ns: int | None, now_ns: int) -> bool:
@@ -258,17 +276,24 @@ class Acks:
 
         The delay is put into the beginning of the ack wait, so that a backoff adds to it or takes from it.
         """
-        pending = self.pending.get(sequence)
-        in_range = self.floor.consumer_sequence < consumer_sequence <= self.delivered.consumer_sequence + 1
-        if pending is None or not in_range:
+        in_range = self.floor.consumer_sequence < consumer_sequence <= self.deliveries + 1
+        if sequence not in self.pending or not in_range:
             return False
         if delay_ns is None:
-            self.queue(sequence)
-            return True
-        self._queue.pop(sequence, None)
-        since_ns = now_ns - self._config.ack_wait + delay_ns
-        self._await(sequence, Pending(pending.consumer_sequence, since_ns), now_ns)
+            self._queue.setdefault(sequence)
+        else:
+            self._queue.pop(sequence, None)
+            self._await(sequence, now_ns - self._config.ack_wait + delay_ns, now_ns)
         return True
+
+    def awaits(self, sequence: int) -> bool:
+        """Return whether a message is still to be acked, or was given up after the most deliveries."""
+        if sequence in self.redelivered:
+            return True
+        if sequence <= self.floor.stream_sequence:
+            return False
+        explicit = self._config.ack_policy == "explicit"
+        return not explicit or sequence >= self._position.next or sequence in self.pending
 
     # -- what happens to the stream -------------------------------------------------------------
 
@@ -277,12 +302,15 @@ class Acks:
         return sequence in self.pending or sequence in self.redelivered
 
     def dropped(self, sequence: int) -> list[int]:
-        """Note that a message left the stream; one that was pending counts as acked."""
-        pending = self.pending.get(sequence)
-        if pending is not None:
-            return self.ack(sequence, pending.consumer_sequence)
-        self.redelivered.pop(sequence, None)
-        return []
+        """Take a message that has left the stream for acked; return what the consumer may be done with now."""
+        consumer_sequence = self.pending.get(sequence)
+        if consumer_sequence is None:
+            self.redelivered.pop(sequence, None)
+            return []
+        settled = self.ack(sequence, consumer_sequence)
+        if sequence in self.pending:  # acks of policy all below their floor do nothing
+            self.stale.add(sequence)
+        return settled
 
     def forget_redelivered_below(self, sequence: int) -> None:
         """Forget how often messages below were delivered."""
@@ -290,38 +318,35 @@ class Acks:
             del self.redelivered[each]
             self._queue.pop(each, None)
 
-    def purged(self, first: int, next_: int, gone: Iterable[int] = ()) -> list[int]:
-        """Follow a purge; return what is no longer pending (consumer.go, ``purge``).
+    def purged(self, first: int, gone: Iterable[int] = ()) -> list[int]:
+        """Follow a purge, which may have moved the position; return what is no longer pending.
 
         Args:
             first: everything wanted below it has gone.
-            next_: the next sequence to be delivered.
             gone: pending sequences from *first* on that have gone too.
         """
-        floor, lost = self.floor, list[int]()
-        if floor.stream_sequence < first:
-            lost = [each for each in self.pending if each < first]
-            lost += gone
-            highest = max((self.pending[each].consumer_sequence for each in lost), default=0)
+        lost = list[int]()
+        if self.floor.stream_sequence < first:
+            lost = [*up_to(first - 1, self.pending), *gone]
+            reached = self.floor.consumer_sequence
             for each in lost:
-                del self.pending[each]
+                reached = max(reached, self.pending[each])
+                self.record.ack(each, self.pending[each])
                 self.redelivered.pop(each, None)
-            self.floor = SequencePair(max(highest, floor.consumer_sequence), first - 1)
-        self.delivered = SequencePair(self.delivered.consumer_sequence, next_ - 1)
+                self._await_no_more(each)
+            self.floor = SequencePair(reached, first - 1)
         if not self.pending:
             self.redelivered.clear()
             self.floor = self.delivered
-        waiting, self._queue = self._queue, OrderedDict()
-        for each in waiting:
-            if (pending := self.pending.get(each)) is not None:
-                self._await(each, pending, pending.since_ns)
+        self.unqueued += self._queue
+        self._queue.clear()
+        self.record.replace(self.delivered, self.floor, self.pending)
         return lost
 
     def reset(self, before: int) -> None:
         """Forget all that was delivered; the next to be delivered follows *before*."""
-        self.pending.clear()
-        self.redelivered.clear()
-        self._queue.clear()
-        self._due.clear()
-        self._before = before
-        self.delivered = self.floor = SequencePair(0, before)
+        for held in (self.pending, self.redelivered, self._queue, self._due, self._since_ns, self.unqueued):
+            held.clear()
+        self.deliveries = 0
+        self.floor = SequencePair(0, before)
+        self.record.reset(before)

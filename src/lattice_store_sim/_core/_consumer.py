@@ -50,7 +50,7 @@ class Consumer:
         self.config = config
         self.created_ns = created_ns
         self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
-        self.acks = Acks(config, self.position.next - 1, context.profile)
+        self.acks = Acks(config, self.position, context.profile)
         self.pulls = Pulls(context)
         self.push = (
             Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
@@ -72,12 +72,12 @@ class Consumer:
 
     def copy(self, stream: Stream) -> Consumer:
         """Return the same consumer of a copy of the stream."""
-        copied = Consumer.__new__(Consumer)
+        copied, position = Consumer.__new__(Consumer), self.position.copy(stream.log)
         copied.__dict__.update(
             self.__dict__,
             _stream=stream,
-            position=self.position.copy(stream.log),
-            acks=self.acks.copy(),
+            position=position,
+            acks=self.acks.copy(position),
             pulls=self.pulls.copy(stream.context),
             push=None if self.push is None else self.push.copy(stream.context),
             _idleness=self._idleness.copy(),
@@ -93,13 +93,13 @@ class Consumer:
 
     def needs(self, message: Message) -> bool:
         """Return whether it is not done with a message (consumer.go, ``needAck``)."""
-        return self.wants(message.subject) and self.acks.awaits(message.sequence, self.position.next)
+        return self.wants(message.subject) and self.acks.awaits(message.sequence)
 
     def looked_through(self, *, beyond_floor: bool) -> int:
         """Return up to where it may be done with messages (consumer.go, ``checkStateForInterestStream``)."""
-        acks = self.acks
-        last = acks.delivered if beyond_floor and acks.pending else acks.floor
-        return max(last.stream_sequence, acks.floor.stream_sequence)
+        record = self.acks.record
+        last = record.delivered if beyond_floor and record.pending else record.floor
+        return max(last.stream_sequence, record.floor.stream_sequence)
 
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
@@ -107,11 +107,15 @@ class Consumer:
             self._signalled = True
 
     def removed(self, message: Message) -> None:
-        """Note that the stream lost a message."""
-        self.position.removed(message)
-        if self.acks.tracks(message.sequence):
-            self._gone.append(message.sequence)
-            self._signalled = True
+        """Note that the stream lost a message; of one that its filters no longer want it does not hear."""
+        if not self.wants(message.subject):
+            if message.sequence in self.acks.pending:
+                self.acks.stale.add(message.sequence)
+        else:
+            self.position.removed(message)
+            if self.acks.tracks(message.sequence):
+                self._gone.append(message.sequence)
+        self._signalled |= bool(self._gone or self.acks.stale)
 
     def purged(self, purge: Purge) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
@@ -124,12 +128,13 @@ class Consumer:
             self.acks.forget_redelivered_below(log.first_sequence)
         if purge.covers(filters, all_of_them=self._stream.context.profile.purges_cover_every_filter):
             self.position.skip_to(first := purge.first_left(log))
-            self._gone += self.acks.purged(first, self.position.next)
+            self._gone += self.acks.purged(first)
         elif purge.touches(filters):
             self.position.skip_to(first := log.first_sequence)
             gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
-            self._gone += self.acks.purged(first, self.position.next, gone)
-        self._signalled |= bool(self._gone)
+            self._gone += self.acks.purged(first, gone)
+        self.acks.stale.update(sequence for sequence in self.acks.pending if sequence not in log.messages)
+        self._signalled |= bool(self._gone or self.acks.unqueued or self.acks.stale)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -148,7 +153,7 @@ class Consumer:
         if self._held is not None and self._held.until_ns <= now_ns:
             self._release(now_ns)
         if _has_come(self.acks.deadline_ns, now_ns):
-            self.acks.expire(now_ns)
+            self.acks.expire(now_ns, self._stream.log.first_sequence)
             self._signalled = True
         if _has_come(self._resume_ns, now_ns):
             self._resume_ns = None
@@ -176,7 +181,7 @@ class Consumer:
     @property
     def _last(self) -> tuple[int, int]:
         """What a heartbeat tells."""
-        return self.acks.delivered.consumer_sequence, self.position.next - 1
+        return self.acks.delivered
 
     def _resumes_at(self, now_ns: int) -> int | None:
         until = self.config.pause_until
@@ -194,10 +199,13 @@ class Consumer:
         if not self._signalled:
             return False
         self._signalled = False
+        self.acks.await_unqueued(now_ns)
         gone, self._gone = self._gone, []
         for sequence in gone:
             self._settle(self.acks.dropped(sequence))
             self._acked_ns = now_ns
+        if self.acks.stale:
+            self.acks.look_for_stale(self._stream.log.first_sequence, now_ns)
         if self._held is None:
             paused = self._resume_ns is not None
             while not paused and self._may_deliver and self._deliver_next(now_ns):
@@ -205,9 +213,13 @@ class Consumer:
             if self._held is None:
                 self._pace.rest(self.position.next)
                 self.pulls.review(now_ns, self._last, dry=paused or not self.acks.full)
+        self._schedule()
+        return True
+
+    def _schedule(self) -> None:
+        """Let the stream know when something comes due here."""
         if (deadline := self.deadline_ns) is not None:
             self._stream.due_by(deadline)
-        return True
 
     def _deliver_next(self, now_ns: int) -> bool:
         """Deliver one message; return False if there is none, nobody to take it, or it has to wait."""
@@ -246,7 +258,7 @@ class Consumer:
             self.acks.put_back(message.sequence)
 
     def _delivery(self, message: Message, count: int) -> Delivery:
-        number, pending = self.acks.delivered.consumer_sequence + 1, self.position.pending
+        number, pending = self.acks.deliveries + 1, self.position.pending
         subject = f"{self._ack_prefix}{count}.{message.sequence}.{number}.{message.time_ns}.{pending}"
         return Delivery.of(message, count, subject, headers_only=self.config.headers_only)
 
@@ -257,7 +269,7 @@ class Consumer:
         self._held = None
         self._signalled = True
         context, sequence = self._stream.context, delivery.message.sequence
-        self.acks.deliver(sequence, now_ns)
+        self.acks.deliver(sequence, delivery.count, now_ns)
         self._delivered_ns = now_ns
         if request is not None:
             context.send(delivery.to(request.reply))
@@ -316,6 +328,7 @@ class Consumer:
             self.pull(ack.request, reply, now_ns)
         elif reply and confirmed:
             self._stream.context.send(Outgoing(reply))
+        self._schedule()
 
     def _take_ack(self, ack: Ack, now_ns: int) -> bool:
         """Return whether the ack is confirmed; one of what was not delivered yet is not."""
@@ -353,6 +366,7 @@ class Consumer:
             self._idleness.end()
         else:
             self._idleness.begin(now_ns)
+            self._schedule()
             self._stream.due_ns = 0
 
     # -- administration -------------------------------------------------------------------------
@@ -364,6 +378,7 @@ class Consumer:
             self.push.config = config
             if config.deliver_subject != old.deliver_subject:
                 self.acks.expire_all(now_ns)
+                self._signalled = True
                 self.interest_changed(now_ns)
         self.acks.reconfigure(config, now_ns)
         if config.max_ack_pending != old.max_ack_pending:
@@ -377,7 +392,7 @@ class Consumer:
         self.position.change_filters(config.filters)
         if config.filters != old.filters:
             self._stream.interest_changed(self)
-        self._stream.due_ns = 0
+        self._schedule()
         self.run(now_ns)
 
     def reset(self, sequence: int, now_ns: int) -> None:
@@ -396,16 +411,17 @@ class Consumer:
         """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""
         self.position.clamp()
         self.pulls.review(now_ns, self._last, dry=False)
-        acks = self.acks
-        delivered = acks.delivered
+        acks, record = self.acks, self.acks.record
+        # Kept on file there is a record from the beginning; in memory one that says nothing does not count.
+        on_file = self._stream.config.storage == "file" and not self.config.mem_storage
         return ConsumerInfo(
             stream=self._stream.config.name,
             name=self.name,
             created_ns=self.created_ns,
             config=self.config,
-            delivered=delivered,
+            delivered=record.delivered if on_file or any(record.delivered) else acks.delivered,
             delivered_ns=self._delivered_ns,
-            ack_floor=acks.floor,
+            ack_floor=record.floor,
             acked_ns=self._acked_ns,
             num_ack_pending=len(acks.pending),
             num_redelivered=0 if self.config.max_deliver == 1 else len(acks.redelivered),

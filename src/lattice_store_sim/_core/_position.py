@@ -93,8 +93,8 @@ class Position:
         return message.sequence >= self.next
 
     def removed(self, message: Message) -> None:
-        """Note that the log lost a message."""
-        if message.sequence >= self.next and self.wants(message.subject):
+        """Note that the log lost a wanted message."""
+        if message.sequence >= self.next:
             self._ahead -= 1
 
     # -- moving ---------------------------------------------------------------------------------

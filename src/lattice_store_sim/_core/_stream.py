@@ -209,7 +209,7 @@ class Stream:
         """End a consumer; who waits for its messages is told."""
         self.consumers.remove(consumer)
         consumer.close("Consumer Deleted")
-        _retention.reader_gone(self, consumer.acks.done_to)
+        _retention.reader_gone(self, consumer.acks.floor.stream_sequence)
 
     def close(self) -> None:
         """End with the stream: its consumers end too."""
@@ -218,7 +218,7 @@ class Stream:
 
     def interest_changed(self, consumer: Consumer) -> None:
         """Note that a consumer wants other subjects than before."""
-        _retention.interest_changed(self, consumer.acks.done_to)
+        _retention.interest_changed(self, consumer.acks.floor.stream_sequence)
 
     def settled(self, consumer: Consumer, sequences: Sequence[int]) -> None:
         """Note that a consumer is done with messages."""
