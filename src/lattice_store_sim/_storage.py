@@ -157,7 +157,7 @@ class SimStorage(ClosingStorage):
         if self.server._replays:
             self.server._tell_replays(server.bound_stream(subject))
         if ack is None:
-            raise StorageTimeoutError(f"the stream bound to {subject!r} never answers a publish: no_ack is set")
+            raise StorageTimeoutError(f"the stream bound to {subject!r} does not answer this publish")
         return ack
 
     def publish_many(

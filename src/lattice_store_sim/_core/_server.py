@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from lattice_store.errors import ApiError, NoRespondersError, api_error
 from lattice_store.headers import NO_HEADERS, Headers
@@ -21,6 +20,7 @@ from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
+from lattice_store_sim._core._publish import UnansweredError
 from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
@@ -206,7 +206,7 @@ class SimCore:
         return None if stream is None else stream.config.name
 
     def publish(self, subject: str, payload: bytes, headers: Headers = NO_HEADERS, *, now_ns: int) -> PubAck | None:
-        """Publish to the stream bound to a literal subject; None if that stream never answers (``no_ack``).
+        """Publish to the stream bound to a literal subject; None if that is not answered (``no_ack``).
 
         Raises:
             NoRespondersError: no stream is bound to the subject.
@@ -219,15 +219,17 @@ class SimCore:
         stream = self._routes.get(subject) or self._route(subject)
         if now_ns >= stream.due_ns:
             stream.advance(now_ns)
-        if stream.config.no_ack:
-            ack = None
-            with suppress(ApiError):
-                stream.publish(subject, payload, headers, now_ns)
-        else:
+        ack: PubAck | None = None
+        try:
             ack = stream.publish(subject, payload, headers, now_ns)
+        except UnansweredError:
+            return None
+        except ApiError:
+            if not stream.config.no_ack:
+                raise
         if stream.consumers:
             stream.consumers.run(now_ns)
-        return ack
+        return None if stream.config.no_ack else ack
 
     def _route(self, subject: str) -> Stream:
         for stream in self.streams.values():
