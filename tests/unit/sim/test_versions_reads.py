@@ -2,21 +2,10 @@
 
 import pytest
 
+from tests.unit.sim.versions import VERSIONS, per_version
 from tests.unit.sim.wire.wire import Wire
 
-VERSIONS = ("2.9", "2.10", "2.11", "2.12", "2.14", "2.15")
 LONG_AGO = "2000-01-01T00:00:00Z"
-
-
-def per_version(*groups):
-    """Parametrize by version: each group is the first and the last version that behave alike, and how."""
-    cases = []
-    for first, last, *expected in groups:
-        for version in VERSIONS[VERSIONS.index(first) : VERSIONS.index(last) + 1]:
-            cases.append((version, *expected))
-    assert tuple(case[0] for case in cases) == VERSIONS
-    names = ["version", "expected"] if len(cases[0]) == 2 else ["version", "memory", "file"]
-    return pytest.mark.parametrize(names, cases)
 
 
 def kept(wire: Wire) -> list[int]:
@@ -166,6 +155,7 @@ def test_a_purge_ignores_a_body_that_is_no_json_from_2_11_on(version, expected):
     ("2.9", "2.9", [], []),
     ("2.10", "2.12", [1, 2], []),
     ("2.14", "2.15", [1, 2], [1, 2]),
+    names=("memory", "file"),
 )
 def test_a_purge_below_sequence_1(version, memory, file):
     for storage, expected in (("memory", memory), ("file", file)):
