@@ -250,6 +250,17 @@ def test_a_deleted_stream_is_gone():
     assert wire.refusal("STREAM.INFO.S") == NO_STREAM
 
 
+@pytest.mark.pins("surprise 21")
+def test_a_stream_created_again_begins_anew_also_on_file():
+    """Real servers mean to do so too, but race: deleted messages of a file stream may come back."""
+    wire = Wire.with_stream(tokens="ab", storage="file")
+    wire("STREAM.DELETE.S")
+    again = {"name": "S", "subjects": ["s.>"], "storage": "file"}
+    assert wire("STREAM.CREATE.S", again)["state"]["last_seq"] == 0
+    wire.publish("a")
+    assert (wire.state()["first_seq"], wire.state()["messages"]) == (1, 1)
+
+
 @pytest.mark.parametrize("body", [b"junk", b"[]", b"5", b"null", b'{"a": 1}', b"{} {}", b" ", b"{}x"])
 def test_a_deletion_takes_no_body(body):
     wire = Wire.with_stream()
