@@ -1,0 +1,53 @@
+"""What a simulated older server is not asked, as the NATS backend does not ask a real one."""
+
+import pytest
+
+from lattice_store.errors import NotSupportedError, StorageTimeoutError
+from lattice_store.model import Expect
+from lattice_store_sim import SimStorage
+from tests.unit.sim.helpers import config
+
+OLDER = "needs a server of version {}; this is {}"
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.9", True), ("2.10", True), ("2.11", False)])
+async def test_an_expectation_with_a_filter_needs_2_11(version, refused):
+    async with SimStorage(profile=version) as storage:
+        await storage.create_stream(config())
+        expect = Expect(last_subject_sequence=0, last_subject_filter="s.>")
+        if refused:
+            with pytest.raises(NotSupportedError, match=OLDER.format("2.11", version)):
+                await storage.publish("s.a", b"", expect=expect)
+        else:
+            assert (await storage.publish("s.a", b"", expect=expect)).sequence == 1
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.9", True), ("2.12", True), ("2.14", False), ("2.15", False)])
+async def test_a_purge_below_1_needs_2_14(version, refused):
+    async with SimStorage(profile=version) as storage:
+        await storage.create_stream(config())
+        if refused:
+            with pytest.raises(NotSupportedError, match=OLDER.format("2.14", version)):
+                await storage.purge("S", before_sequence=1)
+        else:
+            assert await storage.purge("S", before_sequence=1) == 0
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.9", True), ("2.10", False)])
+async def test_a_replay_with_several_subjects_needs_2_10(version, refused):
+    async with SimStorage(profile=version) as storage:
+        await storage.create_stream(config())
+        if refused:
+            with pytest.raises(NotSupportedError, match=OLDER.format("2.10", version)):
+                await storage.replay("S", subjects=("s.a", "s.b")).__aenter__()
+        else:
+            async with storage.replay("S", subjects=("s.a", "s.b")) as replay:
+                assert replay.caught_up
+
+
+async def test_a_publish_that_an_old_server_ignores_is_not_answered():
+    async with SimStorage(profile="2.10") as storage:
+        await storage.create_stream(config(allow_rollup=True))
+        with pytest.raises(StorageTimeoutError, match="does not answer this publish"):
+            await storage.publish("s.a", b"", headers={"Nats-Rollup": "some"})
+        assert (await storage.stream_info("S")).state.last_sequence == 0
