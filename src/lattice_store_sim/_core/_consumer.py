@@ -393,15 +393,13 @@ class Consumer:
         if config.filters != old.filters:
             self._stream.interest_changed(self)
         self._schedule()
-        self.run(now_ns)
 
-    def reset(self, sequence: int, now_ns: int) -> None:
+    def reset(self, sequence: int) -> None:
         """Begin anew at *sequence*."""
         self.acks.reset(sequence - 1)
         self.position.rewind(sequence)
         self._delivered_ns = self._acked_ns = None
         self._signalled = True
-        self.run(now_ns)
 
     def close(self, description: str) -> None:
         """End: open pull requests are told why."""

@@ -154,7 +154,7 @@ def check_stream_update(stream: Stream, limits: ConsumerLimits) -> None:
     _consumer_updates.check_limits_update(stream.config.consumer_limits, limits, configs, stream.context.profile)
 
 
-def reset(stream: Stream, name: str, sequence: int, now_ns: int) -> int:
+def reset(stream: Stream, name: str, sequence: int) -> int:
     """Let a consumer begin anew at a sequence, 0 for the one behind its ack floor; return where it begins.
 
     Raises:
@@ -172,7 +172,7 @@ def reset(stream: Stream, name: str, sequence: int, now_ns: int) -> int:
             raise _invalid_reset("below start time")
     elif config.deliver_policy != "all":
         raise _invalid_reset("not allowed")
-    consumer.reset(sequence, now_ns)
+    consumer.reset(sequence)
     return sequence
 
 

@@ -341,11 +341,17 @@ class SimCore:
         return sorted(self._stream(stream, now_ns).consumers)
 
     def pause_consumer(self, stream: str, consumer: str, until_ns: int | None, *, now_ns: int) -> None:
-        _consumers.pause(self._stream(stream, now_ns), consumer, until_ns, self.now_ns)
+        holder = self._stream(stream, now_ns)
+        _consumers.pause(holder, consumer, until_ns, self.now_ns)
+        holder.consumers.run(self.now_ns)
 
-    def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> int:
-        """Let a consumer begin anew, by default behind its ack floor; return the sequence where it begins."""
-        return _consumers.reset(self._stream(stream, now_ns), consumer, sequence, self.now_ns)
+    def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> tuple[int, ConsumerInfo]:
+        """Let a consumer begin anew, by default behind its ack floor; return where, and how it stands there."""
+        holder = self._stream(stream, now_ns)
+        start = _consumers.reset(holder, consumer, sequence)
+        info = _consumers.find(holder, consumer).info(self.now_ns)
+        holder.consumers.run(self.now_ns)
+        return start, info
 
     def delete_consumer(self, stream: str, consumer: str, *, now_ns: int) -> None:
         _consumers.delete(self._stream(stream, now_ns), consumer, self.now_ns)

@@ -172,8 +172,7 @@ def _reset(core: SimCore, request: Request, stream: str, consumer: str) -> dict[
     except ApiError:
         return None
     sequence = _read_reset(request.payload, core.context.profile)
-    start = core.reset_consumer(stream, consumer, sequence, now_ns=request.now_ns)
-    info = core.consumer_info(stream, consumer, now_ns=request.now_ns)
+    start, info = core.reset_consumer(stream, consumer, sequence, now_ns=request.now_ns)
     return {**info_to_wire(info, core.context.profile, core.now_ns), "reset_seq": start}
 
 
