@@ -40,6 +40,8 @@ class _Case(NamedTuple):
 _Rule = tuple[Callable[[_Case], object], int, int, str]
 """Whether a case breaks the rule; code, err_code and text if it does."""
 
+FILTER_OUTSIDE: Final = (400, 10093, "consumer filter subject is not a valid subset of the interest subjects")
+
 
 def _is_illegal(name: str) -> bool:
     return bool(name) and not is_asset_name(name, slashes=False)
@@ -160,12 +162,8 @@ _FILTERS: Final[tuple[_Rule, ...]] = (
         *(500, 10052, "invalid subject"),
     ),
     (
-        lambda case: (
-            not case.profile.filters_outside_accepted
-            and case.config.filter_subject
-            and not _may_match(case.config.filter_subject, case.stream.subjects)
-        ),
-        *(400, 10093, "consumer filter subject is not a valid subset of the interest subjects"),
+        lambda case: is_outside(case.config.filter_subject, case.stream.subjects, case.profile),
+        *FILTER_OUTSIDE,
     ),
     (
         lambda case: "" in case.config.filter_subjects,
@@ -252,11 +250,13 @@ def _check_limits(config: ConsumerConfig, stream: StreamConfig) -> None:
         raise api_error(400, 10153, f"consumer inactive threshold exceeds system limit of {limit}")
 
 
-def _may_match(filter_: str, subjects: tuple[str, ...]) -> bool:
-    if not is_subject(filter_):
+def is_outside(filter_: str, subjects: tuple[str, ...], profile: ServerProfile) -> bool:
+    """Return whether the one filter of a consumer can match nothing of the stream, where that is refused."""
+    if profile.filters_outside_accepted or not filter_:
         return False
     wider = not is_literal(filter_)
-    return any(covers(subject, filter_) or (wider and covers(filter_, subject)) for subject in subjects)
+    within = any(covers(subject, filter_) or (wider and covers(filter_, subject)) for subject in subjects)
+    return not (is_subject(filter_) and within)
 
 
 def _check_filters(config: ConsumerConfig, profile: ServerProfile) -> None:

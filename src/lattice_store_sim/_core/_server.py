@@ -13,6 +13,7 @@ from lattice_store_sim._core._acks import Ack
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import ConsumerInfo
+from lattice_store_sim._core._consumer_rules import FILTER_OUTSIDE, is_outside
 from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
@@ -360,7 +361,10 @@ class SimCore:
 
     def open_cursor(self, stream: str, filters: Sequence[str], deliver: DeliverPolicy, *, now_ns: int) -> Cursor:
         """Begin a replay; the shell takes from the cursor whatever it has room for, after every verb."""
-        return self._stream(stream, now_ns).open_cursor(filters, deliver)
+        replayed = self._stream(stream, now_ns)
+        if any(is_outside(each, replayed.config.subjects, self.context.profile) for each in filters):
+            raise api_error(*FILTER_OUTSIDE)
+        return replayed.open_cursor(filters, deliver)
 
     def close_cursor(self, stream: str, cursor: Cursor) -> None:
         """End a replay; one whose stream is gone has ended already."""

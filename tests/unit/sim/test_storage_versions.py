@@ -2,7 +2,7 @@
 
 import pytest
 
-from lattice_store.errors import NotSupportedError, StorageTimeoutError
+from lattice_store.errors import ApiError, NotSupportedError, StorageTimeoutError
 from lattice_store.model import Expect
 from lattice_store_sim import SimStorage
 from tests.unit.sim.helpers import config
@@ -51,3 +51,16 @@ async def test_a_publish_that_an_old_server_ignores_is_not_answered():
         with pytest.raises(StorageTimeoutError, match="does not answer this publish"):
             await storage.publish("s.a", b"", headers={"Nats-Rollup": "some"})
         assert (await storage.stream_info("S")).state.last_sequence == 0
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.9", True), ("2.10", False)])
+async def test_a_replay_of_a_subject_outside_the_stream_is_refused_up_to_2_9(version, refused):
+    async with SimStorage(profile=version) as storage:
+        await storage.create_stream(config())
+        if refused:
+            with pytest.raises(ApiError, match="consumer filter subject is not a valid subset") as refusal:
+                await storage.replay("S", subjects=("other",)).__aenter__()
+            assert refusal.value.err_code == 10093
+        else:
+            async with storage.replay("S", subjects=("other",)) as replay:
+                assert replay.caught_up
