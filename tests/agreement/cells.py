@@ -18,6 +18,8 @@ from tests.agreement.run import all_families, run_long
 from tests.agreement.servers import PROFILE_OF
 from tests.agreement.tally import ENOUGH, Row, Tally
 
+_WORDS = 12
+
 
 @attrs.frozen(kw_only=True)
 class Cell:
@@ -69,7 +71,7 @@ def fill(cell: Cell) -> Filled:
         try:
             run_long(family, ground, cell.operations)
         except Exception as error:  # noqa: BLE001 - whatever ends a cell is its outcome
-            difference = _told(error, ground.tally)
+            difference = _told(error, ground.tally) + _last_words(server)
     return Filled(
         version=cell.version,
         family=cell.family,
@@ -84,4 +86,12 @@ def _told(error: Exception, tally: Tally) -> str:
     """Return a difference's text; one that did not come again when shrunk is told as it was met."""
     if isinstance(error, DifferenceError):
         return "\n".join([str(error), *getattr(error, "__notes__", [])])
-    return "\n".join([*tally.differences[-1:], *traceback.format_exception(error)])
+    if tally.differences:
+        return "\n".join([tally.differences[-1], *traceback.format_exception_only(error)])
+    return "".join(traceback.format_exception(error))
+
+
+def _last_words(server: LocalServer) -> str:
+    """Return what a server wrote when it fell, which some do."""
+    _, fell, why = server.output.partition("panic: ")
+    return "\n".join(["", "the server fell:", *(fell + why).splitlines()[:_WORDS]]) if fell else ""

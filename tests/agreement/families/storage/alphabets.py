@@ -9,6 +9,8 @@ Left out, and why (a real server decides, so what it does by chance or by mistak
 - Ages and windows of less than a minute: the server is late by up to 0.35 s, the simulator is exact.
 - A purge below a sequence that has nothing stored at or above it, on a file stream: nats-server leaves the first
   sequence or the times stale (see `stale_after_purge`).
+- On 2.9, a start time in a memory stream: that server falls (a panic in ``memstore.go``) if a message is missing there.
+- Filters of which one hides the other, on 2.10 and 2.11: see `HIDING`.
 - Live messages of an open replay: whether one superseded at once is still pushed is a race on the server.
 """
 

@@ -231,6 +231,8 @@ class ThroughStorage(Machine):
     def replay(self, slot: int, rests: tuple[str, ...], deliver: Any, sequence: int) -> None:
         if rests == draw.HIDING and self.ground.profile in ("2.10", "2.11"):
             return
+        if deliver == "from time" and self.ground.profile == "2.9" and self.types.get(slot) is StorageType.MEMORY:
+            return
         name, subjects = self.stream(slot), tuple(self.filter(slot, rest) for rest in rests)
 
         async def ask(storage: Storage) -> Any:
