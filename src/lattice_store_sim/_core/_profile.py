@@ -81,6 +81,8 @@ class ServerProfile:
     """Whether an update evicts what the totals have no room for also under discard policy new; up to 2.9."""
     file_surplus_stays: bool = False
     """Whether a file stream drops one message for each it stores, however many its subject has too many; up to 2.9."""
+    unused_files_restart_at_1: bool = False
+    """Whether a restart counts a file stream that was never used as purged; up to 2.9."""
     unused_file_lists_0: bool = True
     """Whether a file stream that was never used lists sequence 0 as deleted; from 2.10 on."""
     deleted_tail_listed: bool = True
@@ -323,6 +325,7 @@ _2_9: Final = attrs.evolve(
     retention_fixed=True,
     update_evicts_anyway=True,
     file_surplus_stays=True,
+    unused_files_restart_at_1=True,
     unused_file_lists_0=False,
     deleted_tail_listed=False,
     subjects_offset_clamped=True,

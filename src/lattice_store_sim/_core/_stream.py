@@ -303,6 +303,8 @@ class Stream:
     def restart(self, now_ns: int) -> None:
         """Rebuild from the stored messages what the server keeps in memory only (stream.go ``rebuildDedupe``)."""
         log, window_ns = self.log, self.config.duplicate_window
+        if self.context.profile.unused_files_restart_at_1:
+            log.first_sequence = max(log.first_sequence, 1)
         self.dedupe = Dedupe(window_ns)
         for sequence in range(log.first_since(now_ns - window_ns), log.last_sequence + 1):
             if sequence in log.messages:

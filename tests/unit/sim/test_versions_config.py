@@ -159,6 +159,14 @@ def test_an_unused_file_stream_lists_sequence_0_as_deleted_from_2_10_on(version,
     assert Wire.with_stream(version, storage="file").state().get("deleted") == expected
 
 
+@pytest.mark.pins("unused_files_restart_at_1")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
+def test_an_unused_file_stream_begins_at_1_after_a_restart_up_to_2_9(version, expected):
+    wire = Wire.with_stream(version, storage="file")
+    wire.api.core.restart(now_ns=wire.api.core.now_ns)
+    assert wire.state()["first_seq"] == expected
+
+
 @pytest.mark.pins("deleted_tail_listed")
 @per_version(("2.9", "2.9", [2]), ("2.10", "2.15", [2, 4]))
 def test_a_memory_stream_lists_a_deleted_tail_from_2_10_on(version, expected):
