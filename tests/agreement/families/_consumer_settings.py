@@ -107,6 +107,13 @@ CHANGES: list[Settings] = [
     {"filter_subject": "{}.0.a"},
 ]
 """What an update may not change, or only so far."""
+_EXPLICIT = {"ack_policy": "explicit"}
+CROWD: list[Settings] = [
+    *(_EXPLICIT, {**_EXPLICIT, "filter_subject": "{}.0.a"}, {**_EXPLICIT, "filter_subject": "{}.0.*"}),
+    *({**_EXPLICIT, "max_ack_pending": 20}, {**_EXPLICIT, "inactive_threshold": 2 * HOUR_NS}),
+    *({**_EXPLICIT, "deliver_policy": "new"}, {"ack_policy": "all"}),
+]
+"""Consumers that stand in each other's way on a stream that is particular."""
 BROKEN: list[Settings] = [
     *({"durable_name": "d"}, {"num_replicas": -1}, {"num_replicas": 2}, {"backoff": [-1]}, {"ack_wait": -1}),
     *({"backoff": [1, 2], "max_deliver": 1}, {"description": "<4097>"}),

@@ -18,6 +18,7 @@ from tests.agreement.families._consumer_settings import (
     BASES,
     BROKEN,
     CHANGES,
+    CROWD,
     FUTURE,
     NO_PRIORITIES,
     PAST,
@@ -76,6 +77,11 @@ class Consumers(Family):
         for (form, durable), name, settings, options in puts:
             named = {"durable_name": name} if durable else {}
             self.put(form.format(self.stream(_PARTICULAR), name), {**named, **settings}, options)
+
+    @rule(puts=st.lists(st.tuples(names, st.sampled_from(CROWD), options), min_size=2, max_size=6))
+    def crowd(self, puts: list[tuple[str, Settings, Settings]]) -> None:
+        for name, chosen, options in puts:
+            self.put(f"CREATE.{self.stream(_PARTICULAR)}.{name}", {"durable_name": name, **chosen}, options)
 
     @rule(several=st.lists(st.sampled_from(BROKEN), min_size=3, max_size=8))
     def broken(self, several: list[Settings]) -> None:
