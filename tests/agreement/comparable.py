@@ -80,6 +80,8 @@ def unequal_parts(said: Arrival, heard: Arrival) -> list[str]:
 def _unequal(path: str, said: Any, heard: Any) -> list[str]:
     if said == heard:
         return []
+    if isinstance(said, list) and isinstance(heard, list) and len(said) == len(heard):
+        said, heard = dict(enumerate(said)), dict(enumerate(heard))
     if not (isinstance(said, dict) and isinstance(heard, dict)):
         return [f"{path}: {said!r} / {heard!r}"]
     lines = []

@@ -81,11 +81,12 @@ class Pair:
         """Subscribe to a fresh subject, for pull requests and as deliver subject; what comes counts for *rule*."""
         self._inboxes += 1
         subject = f"_INBOX.{self.space}.d.{self._inboxes}"
-        self._rules[subject] = rule
-        self.subscribe(subject, group)
+        self.subscribe(subject, group, rule)
         return subject
 
-    def subscribe(self, subject: str, group: str = "") -> None:
+    def subscribe(self, subject: str, group: str = "", rule: str = "other") -> None:
+        """Subscribe; what comes counts for *rule*."""
+        self._rules[subject] = rule
         self._story.append(f"subscribe {subject} {group}")
         for side in (self.lead, self.other):
             side.subscribe(subject, group)
@@ -163,7 +164,14 @@ class Pair:
     def _wait_until(self, moment_ns: int) -> None:
         while (left_ns := moment_ns - self._clock.now_ns()) > 0:
             self._take(self.other.receive(left_ns / SECOND_NS), 1)
+        self._hear_lead()
+
+    def _hear_lead(self) -> None:
+        """Hear the leading side, and note when a deadline passes meanwhile: the other side may be late for it."""
+        due = self.lead.deadline_ns
         self._take(self.lead.receive(0), 0)
+        if due is not None and due <= (now := self._clock.now_ns()):
+            self._last_due_ns = now
 
     def until(self, patience_s: float) -> int:
         """Return the monotonic time at which what has not come by then is missing."""
@@ -190,7 +198,7 @@ class Pair:
         end = self.until(_ANSWER_S)
         while self._clock.monotonic_ns() < end:
             self._take(self.other.receive(_POLL_S), 1)
-            self._take(self.lead.receive(0), 0)
+            self._hear_lead()
             if all(inbox in side for side in self._ahead for inbox in inboxes):
                 break
         looked = []
@@ -204,7 +212,7 @@ class Pair:
         """Compare until the leading side has nothing ahead, nor the other if that is *settled*."""
         end = self.until(wait_s)
         while True:
-            self._take(self.lead.receive(0), 0)
+            self._hear_lead()
             self._compare()
             waiting = [side for side in self._ahead[: 2 if settled else 1] if side]
             if not waiting:

@@ -1,4 +1,4 @@
-"""Names that each server makes up for itself: consumers created without one."""
+"""Names that each server makes up for itself: of consumers created without one, and for flow control."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.agreement.comparable import json_of
 
 
 class Renames:
-    """Lets an example speak of such a consumer by the name that the leading side gave it."""
+    """Lets an example use the names that the leading side made up."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -33,7 +33,7 @@ class Renames:
         return Arrival(to, subject, reply, headers, payload)
 
     def learn(self, said: Arrival, heard: Arrival) -> Arrival:
-        """Remember the names if these are two answers to one creation; return *heard* in our names."""
+        """Remember the names if both have made one up on the same occasion; return *heard* in our names."""
         if (ours := _made_up(said)) and (theirs := _made_up(heard)) and ours != theirs:
             self._names[ours] = theirs
             return self.to_lead(heard)
@@ -41,7 +41,9 @@ class Renames:
 
 
 def _made_up(arrival: Arrival) -> str:
-    """Return the name of a created consumer whose configuration has none."""
+    """Return the name of a created consumer whose configuration has none, or where flow control is to be answered."""
+    if arrival.reply.startswith("$JS.FC."):
+        return arrival.reply
     answer: Any = json_of(arrival.payload)
     match answer:
         case {"type": "io.nats.jetstream.api.v1.consumer_create_response", "name": str(name), "config": dict(config)}:

@@ -1,0 +1,245 @@
+"""Push consumers: who gets what and when, deliver groups, flow control, heartbeats, every ack, pauses and changes.
+
+A short time that an operation sets running is waited for at once, and after a change of who listens both sides are
+compared until they agree: a server notices such a change a moment later, and what is published meanwhile goes nowhere.
+Not drawn: ``replay_policy`` original and rate limits, whose delays are the times of the messages; two consumers with
+one deliver subject, whose messages may overtake each other; heartbeats beside other operations, since each silence
+begins a little later on a real server.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from lattice_store.limits import SECOND_NS
+from tests.agreement.client import Arrival
+from tests.agreement.family import Family
+from tests.agreement.pair import Sending
+from tests.agreement.states import compare_states
+
+Settings = dict[str, Any]
+
+_MS = SECOND_NS // 1000
+_SHORT, _LONG = 40 * _MS, 3600 * SECOND_NS
+_SOON = 3 * _SHORT
+_ROUNDS = 10
+_BEAT = 300 * _MS
+_LARGE = b"x" * 700_000
+_FLOW_CONTROL = b"NATS/1.0 100 FlowControl Request\r\n\r\n"
+
+_STREAMS: list[Settings] = [{}, {}, {"max_msgs_per_subject": 1}, {"allow_rollup_hdrs": True}]
+_STARTS: list[Settings] = [
+    *({"deliver_policy": policy} for policy in ("all", "all", "new", "last")),
+    {"deliver_policy": "last_per_subject", "filter_subject": ">"},
+    {"deliver_policy": "by_start_sequence", "opt_start_seq": 2},
+]
+_SETTINGS: list[Settings] = [
+    *({"filter_subject": "a"}, {"filter_subject": "*"}, {"filter_subject": "b"}),
+    *({"max_deliver": 1}, {"max_deliver": 2}, {"headers_only": True}, {"mem_storage": True}),
+]
+_ACK_SETTINGS: list[Settings] = [
+    *({}, {}, {"max_ack_pending": 1}, {"max_ack_pending": 2}),
+    *({"ack_wait": _SHORT, "max_deliver": most} for most in (1, 2, 3)),
+    {"backoff": [_SHORT, 2 * _SHORT], "max_deliver": 3},
+]
+_HEARD: list[Settings] = [
+    *({}, {}, {"deliver_group": "g"}, {"idle_heartbeat": _LONG}),
+    {"idle_heartbeat": _LONG, "flow_control": True},
+]
+_CHANGES: list[Settings] = [
+    *({"filter_subject": "a"}, {"filter_subject": "*"}, {"headers_only": True}, {"max_ack_pending": 5}),
+    *({"deliver_subject": ""}, {"description": "changed"}, {"max_deliver": 5}),
+]
+_ACKS = [
+    *(b"", b"", b"+ACK", b"+OK", b"-NAK", b"-NAK", b"+WPI", b"+TERM", b"+TERM enough", b"what"),
+    *(b"+NXT", b"+NXT 2", b"-NAK 40ms", b"-NAK soon", b'-NAK {"delay":40000000}'),
+]
+
+names = st.sampled_from(["C", "C", "C", "D"])
+tokens = st.sampled_from(["a", "a", "b", "x.a"])
+payloads = st.sampled_from([b"", b"x", b"x" * 50])
+configs = st.builds(
+    lambda start, policy, settings, acks, heard: {
+        **start,
+        **(acks if policy != "none" else {}),
+        **settings,
+        **heard,
+        "ack_policy": policy,
+    },
+    st.sampled_from(_STARTS),
+    st.sampled_from(["explicit", "explicit", "all", "none"]),
+    st.one_of(st.just({}), st.sampled_from(_SETTINGS)),
+    st.sampled_from(_ACK_SETTINGS),
+    st.sampled_from(_HEARD),
+)
+
+
+class Push(Family):
+    name = "push"
+    weight: ClassVar = 0.5
+    lateness_ns = 50 * _MS
+
+    @initialize(
+        storage=st.sampled_from(["memory", "file"]),
+        settings=st.sampled_from(_STREAMS),
+        before=st.lists(tokens, max_size=5),
+        config=configs,
+    )
+    def begin(self, storage: str, settings: Settings, before: list[str], config: Settings) -> None:
+        self.configs: dict[str, Settings] = {}
+        self.subjects: dict[str, str] = {}
+        self.groups: dict[str, str] = {}  # of who listens, by consumer
+        self.used = 0
+        self.create(0, storage, **settings)
+        self.publish_many((self.subject(token), b"before", ()) for token in before)
+        self.create_consumer("C", config, listening=True)
+
+    def subject(self, token: str) -> str:
+        return f"{self.space}.0.{token}"
+
+    def run_out(self) -> None:
+        """Wait until no short time is running."""
+        for _ in range(_ROUNDS):
+            due = self.pair.lead.deadline_ns
+            if due is None or due > self.pair.now_ns() + _SOON:
+                return
+            self.pair.let_pass(due - self.pair.now_ns())
+
+    # -- consumers --------------------------------------------------------------------------------
+
+    def put(self, name: str, config: Settings, rule: str) -> Any:
+        if "filter_subject" in config and not config["filter_subject"].startswith(self.space):
+            config = {**config, "filter_subject": self.subject(config["filter_subject"])}
+        request = {"stream_name": self.stream(0), "config": config}
+        answer = self.request(f"CONSUMER.CREATE.{self.stream(0)}.{name}", request, rule=rule)
+        if "error" not in answer:
+            self.configs[name] = config
+        self.run_out()
+        return answer
+
+    def fresh_subject(self) -> str:
+        self.used += 1
+        return f"_INBOX.{self.space}.p.{self.used}"
+
+    @rule(name=names, config=configs, listening=st.booleans())
+    def create_consumer(self, name: str, config: Settings, listening: bool) -> None:
+        if name not in self.configs:
+            self.forget(name)
+            self.subjects[name] = self.fresh_subject()
+            if listening:
+                self.subscribe(name, config.get("deliver_group", ""))
+            self.put(name, {"durable_name": name, "deliver_subject": self.subjects[name], **config}, "CONSUMER.CREATE")
+
+    @rule(name=names, changes=st.sampled_from(_CHANGES))
+    def update(self, name: str, changes: Settings) -> None:
+        if (config := self.configs.get(name)) is None:
+            return
+        if moved := "deliver_subject" in changes:
+            changes = {"deliver_subject": self.fresh_subject()}
+        answer = self.put(name, {**config, **changes}, "CONSUMER.UPDATE")
+        if moved and "error" not in answer:
+            self.forget(name)
+            self.subjects[name] = changes["deliver_subject"]
+
+    @rule(name=st.sampled_from(["C", "D", "D"]))
+    def delete(self, name: str) -> None:
+        self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
+        self.configs.pop(name, None)
+
+    @precondition(lambda self: self.profile not in ("2.9", "2.10"))
+    @rule(name=names, tokens=st.lists(tokens, max_size=3))
+    def pause(self, name: str, tokens: list[str]) -> None:
+        """Publish while a consumer is paused, then let it go on."""
+        for until in ("2090-01-01T00:00:00Z", "2020-01-01T00:00:00Z"):
+            self.request(f"CONSUMER.PAUSE.{self.stream(0)}.{name}", {"pause_until": until})
+            self.run_out()
+            for token in tokens:
+                self.publish(self.subject(token), b"x")
+                self.run_out()
+
+    # -- listeners --------------------------------------------------------------------------------
+
+    def subscribe(self, name: str, group: str) -> None:
+        self.groups[name] = group
+        self.pair.subscribe(self.subjects[name], group, "delivery")
+
+    def forget(self, name: str) -> None:
+        """Listen no longer to a consumer, if somebody does."""
+        if name in self.groups:
+            self.pair.unsubscribe(self.subjects[name], self.groups.pop(name))
+
+    @rule(name=names, group=st.sampled_from(["", "", "g"]))
+    def listen(self, name: str, group: str) -> None:
+        """Begin to listen to a consumer's messages, or cease."""
+        if name not in self.configs:
+            return
+        if name in self.groups:
+            self.forget(name)
+        else:
+            self.subscribe(name, group)
+        self.pair.settle()
+        compare_states(self.pair)
+        self.run_out()
+
+    def delivered(self) -> list[Arrival]:
+        came = self.pair.received
+        return [one for to in self.subjects.values() for one in came[to] if one.reply.startswith("$JS.ACK.")]
+
+    @rule(choices=st.lists(st.tuples(st.integers(0, 7), st.sampled_from(_ACKS)), min_size=1, max_size=4))
+    def acks(self, choices: list[tuple[int, bytes]]) -> None:
+        for back, kind in choices:
+            if not (delivered := self.delivered()):
+                return
+            one = delivered[max(-len(delivered), -1 - back)]
+            self.ack(one, kind, rule="+NXT" if kind.startswith(b"+NXT") else "ack")
+            self.run_out()
+
+    @rule(name=names)
+    def flow_control(self, name: str) -> None:
+        """Publish until the consumer asks to be answered, and answer."""
+        if not self.configs.get(name, {}).get("flow_control"):
+            return
+        for _ in range(2):
+            self.publish(self.subject("a"), _LARGE)
+        asked = [one for one in self.pair.received[self.subjects[name]] if one.headers == _FLOW_CONTROL]
+        for one in asked[-2:]:
+            self.pair.exchange([Sending("flow control", one.reply)])
+        self.run_out()
+
+    @rule(name=names)
+    def pull_in_vain(self, name: str) -> None:
+        self.pull(self.stream(0), name)
+
+    @rule(beats=st.integers(1, 2), group=st.sampled_from(["", "g"]))
+    def heartbeats(self, beats: int, group: str) -> None:
+        """Listen to the silence of a consumer of nothing."""
+        inbox = self.pair.listen("heartbeat", group)
+        config = {"deliver_subject": inbox, "idle_heartbeat": _BEAT, "filter_subject": self.subject("none")}
+        self.request(
+            f"CONSUMER.CREATE.{self.stream(0)}.silent", {"stream_name": self.stream(0), "config": config}, rule="silent"
+        )
+        self.pair.let_pass(beats * _BEAT + _BEAT // 2)
+        self.request(f"CONSUMER.DELETE.{self.stream(0)}.silent")
+        self.pair.unsubscribe(inbox, group)
+
+    # -- the stream -------------------------------------------------------------------------------
+
+    @rule(messages=st.lists(st.tuples(tokens, payloads, st.sampled_from(["", "", "", "sub"])), min_size=1, max_size=4))
+    def publishes(self, messages: list[tuple[str, bytes, str]]) -> None:
+        for token, payload, rollup in messages:
+            self.publish(self.subject(token), payload, [("Nats-Rollup", rollup)] if rollup else ())
+            self.run_out()
+
+    @rule(sequence=st.integers(1, 8))
+    def delete_message(self, sequence: int) -> None:
+        self.request(f"STREAM.MSG.DELETE.{self.stream(0)}", {"seq": sequence})
+        self.run_out()
+
+    @rule(what=st.sampled_from([{}, {"filter": "a"}, {"keep": 1}]))
+    def purge(self, what: Settings) -> None:
+        body = {**what, "filter": self.subject(what["filter"])} if "filter" in what else what
+        self.request(f"STREAM.PURGE.{self.stream(0)}", body)
+        self.run_out()
