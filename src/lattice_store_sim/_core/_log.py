@@ -58,9 +58,9 @@ class Log:
         self._set_limits(config)
 
     def _set_limits(self, config: StreamConfig) -> None:
-        old = config.discard == "old"
-        self._max_messages = config.max_msgs if old else -1
-        self._max_bytes = config.max_bytes if old else -1
+        evicts = config.discard == "old" or self.profile.discard_new_evicts
+        self._max_messages = config.max_msgs if evicts else -1
+        self._max_bytes = config.max_bytes if evicts else -1
         self._evicts_by_total = self._max_messages > 0 or self._max_bytes > 0
         self._max_per_subject = config.max_msgs_per_subject
 

@@ -107,6 +107,8 @@ class ServerProfile:
     """Whether a message may fill ``max_bytes``, and on file replace one of its size under policy new; from 2.14 on."""
     invalid_rollup_answered: bool = True
     """Whether a rollup that is neither ``sub`` nor ``all`` is answered (10111); from 2.11 on, before it is ignored."""
+    discard_new_evicts: bool = False
+    """Whether a stream above ``max_msgs`` or ``max_bytes`` is cut under discard policy new too; up to 2.9."""
     rollup_passes_full_subject: bool = True
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
     message_ttl: bool = True
@@ -313,6 +315,7 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    discard_new_evicts=True,
     full_size_counted=False,
     skips_shown_as_first=frozenset({"file"}),
     unused_streams_purged=False,
