@@ -1,0 +1,68 @@
+"""What retention by interest keeps on each version; each expectation was observed on that version."""
+
+import json
+
+import pytest
+
+from tests.unit.sim.versions import per_version
+from tests.unit.sim.wire.consumers import put
+from tests.unit.sim.wire.wire import Wire
+
+
+def kept(wire: Wire) -> list[int]:
+    return list(wire.api.core.streams["S"].log.messages)
+
+
+def keep_by_interest(wire: Wire) -> None:
+    request = {"name": "S", "subjects": ["s.>"], "storage": "memory", "retention": "interest"}
+    assert "error" not in wire("STREAM.UPDATE.S", request)
+
+
+@pytest.mark.pins("unread_streams_emptied")
+@per_version(("2.10", "2.14", [1]), ("2.15", "2.15", []))
+def test_interest_empties_a_stream_without_consumers_from_2_15_on(version, expected):
+    wire = Wire.with_stream(version, "a")
+    keep_by_interest(wire)
+    assert kept(wire) == expected
+
+
+@pytest.mark.pins("interest_beyond_floor")
+@per_version(("2.10", "2.11", [1, 2, 3]), ("2.12", "2.15", [1, 3]))
+def test_interest_removes_what_is_acked_above_a_floor_from_2_12_on(version, expected):
+    wire = Wire.with_stream(version, "abc")
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit"})
+    deliveries = wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 3})
+    wire.send(deliveries[1].reply)
+    keep_by_interest(wire)
+    assert kept(wire) == expected
+
+
+@pytest.mark.pins("skips_shown_as_first")
+@per_version(
+    ("2.9", "2.9", False, True),
+    ("2.10", "2.10", True, True),
+    ("2.11", "2.15", False, False),
+    names=("memory", "file"),
+)
+def test_the_time_of_what_interested_nobody_is_shown_up_to_2_10(version, memory, file):
+    for storage, expected in (("memory", memory), ("file", file)):
+        wire = Wire.with_stream(version, "a", retention="interest", storage=storage)
+        first_time = wire("STREAM.INFO.S")["state"]["first_ts"]
+        assert (not first_time.startswith(("0001", "1970"))) is expected
+
+
+@pytest.mark.pins("skipped_ids_lead_there")
+@per_version(("2.9", "2.9", 0), ("2.10", "2.15", 1))
+def test_a_duplicate_of_what_interested_nobody_is_told_its_sequence_from_2_10_on(version, expected):
+    wire = Wire.with_stream(version, retention="interest")
+    acks = [wire.send("s.a", b"", b"NATS/1.0\r\nNats-Msg-Id: x\r\n\r\n")[0].payload for _ in range(2)]
+    assert json.loads(acks[1]) == {"stream": "S", "seq": expected, "duplicate": True}
+
+
+@pytest.mark.pins("unused_streams_purged")
+@per_version(("2.9", "2.9", 0), ("2.10", "2.15", 1))
+def test_the_last_consumers_end_purges_a_stream_that_was_never_used_from_2_10_on(version, expected):
+    wire = Wire.with_stream(version, retention="interest")
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit"})
+    wire("CONSUMER.DELETE.S.C")
+    assert wire.state()["first_seq"] == expected
