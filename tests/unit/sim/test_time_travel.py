@@ -154,15 +154,15 @@ async def test_a_lattice_notices_that_its_stream_went_back() -> None:
     server = SimServer(clock=VirtualClock())
     lattice = Lattice(SimStorage(server))
     await lattice.ensure()
-    await lattice.put(Claims(public_key="MONE", issuer="A1"))
+    await lattice.put(Claims(public_key="MFIRST", issuer="A1"))
     async with lattice.attach() as live, asyncio.timeout(10):
         snapshot = server.snapshot()
-        await lattice.put(Claims(public_key="MTWO", issuer="A1"))
+        await lattice.put(Claims(public_key="MSECOND", issuer="A1"))
         assert len(live.view) == 2
         server.restore(snapshot)
         while live.resets == 0 or not live.is_current:
             await asyncio.sleep(0)
-        assert [held.record.public_key for held in live.view.claims.values()] == ["MONE"]
+        assert [held.record.public_key for held in live.view.claims.values()] == ["MFIRST"]
 
 
 async def test_a_sleeper_sleeps_on_when_the_clock_goes_back() -> None:
