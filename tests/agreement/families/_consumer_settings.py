@@ -20,7 +20,6 @@ STREAMS: list[Settings] = [
     {},
     {"retention": "workqueue"},
     {"retention": "workqueue"},
-    {"retention": "interest"},
     {"max_consumers": 2},
     {"consumer_limits": {"max_ack_pending": 10}},
     {"consumer_limits": {"inactive_threshold": HOUR_NS}},

@@ -4,7 +4,8 @@ Not drawn: an offset below zero when consumers are listed, which ends a server b
 priority groups and the ack policy ``flow_control`` where they would be accepted, which are not simulated; empty lists
 and times with another offset than UTC, which a server tells from absent and equal ones when it compares
 configurations; slashes in a name before 2.12, which a server takes and then cannot store; lists of consumers whose
-names the server made up, since they are sorted by name; several requests at once, which workers share.
+names the server made up, since they are sorted by name; several requests at once, which workers share; streams
+kept by interest, since what goes with a consumer there is another matter.
 """
 
 from __future__ import annotations
