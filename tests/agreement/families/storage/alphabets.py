@@ -9,6 +9,9 @@ Left out, and why (a real server decides, so what it does by chance or by mistak
 - Ages and windows of less than a minute: the server is late by up to 0.35 s, the simulator is exact.
 - A purge below a sequence that has nothing stored at or above it, on a file stream: nats-server leaves the first
   sequence or the times stale (see `stale_after_purge`).
+- On 2.9, purges of all subjects by a sequence or a count, and rollups of them: they fail, or leave the count of
+  subjects behind (``memstore.go``, ``Compact``).
+- Up to 2.11, deleting the newest of several messages of a subject: see `LOSING`.
 - On 2.9, a start time in a memory stream: that server falls (a panic in ``memstore.go``) if a message is missing there.
 - Filters of which one hides the other, on 2.10 and 2.11: see `HIDING`.
 - Live messages of an open replay: whether one superseded at once is still pushed is a race on the server.
@@ -36,6 +39,9 @@ _MINUTE_NS = 60 * SECOND_NS
 
 slots = st.sampled_from([0, 0, 0, 0, 1, 1, 1, 2])
 """Which stream; the first two are there from the beginning, the third seldom."""
+
+LOSING = ("2.9", "2.10", "2.11")
+"""Where the older messages of a subject are not found once the newest is deleted, until something looks them up."""
 
 tokens = st.sampled_from(["a", "a", "b", "a.x", "a.y", "c*"])
 """A subject below a stream's own token."""

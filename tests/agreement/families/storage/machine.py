@@ -96,10 +96,11 @@ class ThroughStorage(Machine):
         expect = {field: right[field] if value == "right" else value for field, value in expect.items()}
         if "last_subject_filter" in expect:
             expect["last_subject_filter"] = self.filter(slot, expect["last_subject_filter"])
+        spoils = self.ground.profile == "2.9" and drawn["headers"].get("Nats-Rollup") == "ALL"
         return Publication(
             subject=subject,
             payload=drawn["payload"],
-            headers=drawn["headers"],
+            headers={} if spoils else drawn["headers"],
             message_id=drawn["message_id"],
             expect=Expect(**expect) if expect else None,
         )
@@ -196,7 +197,17 @@ class ThroughStorage(Machine):
     @rule(slot=draw.slots, sequence=draw.sequences)
     def delete_message(self, slot: int, sequence: int) -> None:
         name = self.stream(slot)
+        if self.ground.profile in draw.LOSING and self.is_newest_of_several(slot, sequence):
+            return
         self.ask("delete_message", lambda s: s.delete_message(name, sequence), name, sequence)
+
+    def is_newest_of_several(self, slot: int, sequence: int) -> bool:
+        if slot not in self.types:
+            return False
+        _, stored = self.run(snapshot(self.pair.sim, self.stream(slot)))
+        subject = next((message.subject for message in stored if message.sequence == sequence), None)
+        of_subject = [message.sequence for message in stored if message.subject == subject]
+        return len(of_subject) > 1 and of_subject[-1] == sequence
 
     @rule(
         slot=draw.slots,
@@ -206,6 +217,8 @@ class ThroughStorage(Machine):
     )
     def purge(self, slot: int, rest: str | None, before: int | None, keep: int | None) -> None:
         name, subject = self.stream(slot), None if rest is None else self.filter(slot, rest)
+        if self.ground.profile == "2.9" and rest in (None, ">") and (before or keep):
+            return
         if before is not None and self.stale_after_purge(slot, before):
             return
         self.ask(
