@@ -26,7 +26,7 @@ _MS = SECOND_NS // 1000
 _SHORT, _LONG = 40 * _MS, 3600 * SECOND_NS
 _SOON = 3 * _SHORT
 _ROUNDS = 10
-_BEAT = 300 * _MS
+_BEAT = 800 * _MS
 _LARGE = b"x" * 700_000
 _FLOW_CONTROL = b"NATS/1.0 100 FlowControl Request\r\n\r\n"
 
@@ -93,6 +93,7 @@ class Push(Family):
         self.subjects: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # of who listens, by consumer
         self.used = 0
+        self.silence_heard = False
         self.create(0, storage, **settings)
         self.publish_many((self.subject(token), b"before", ()) for token in before)
         self.create_consumer("C", config, listening=True)
@@ -213,15 +214,16 @@ class Push(Family):
     def pull_in_vain(self, name: str) -> None:
         self.pull(self.stream(0), name)
 
-    @rule(beats=st.integers(1, 2), group=st.sampled_from(["", "g"]))
-    def heartbeats(self, beats: int, group: str) -> None:
+    @precondition(lambda self: not self.silence_heard)
+    @rule(group=st.sampled_from(["", "g"]))
+    def heartbeat(self, group: str) -> None:
         """Listen to the silence of a consumer of nothing."""
+        self.silence_heard = True
         inbox = self.pair.listen("heartbeat", group)
         config = {"deliver_subject": inbox, "idle_heartbeat": _BEAT, "filter_subject": self.subject("none")}
-        self.request(
-            f"CONSUMER.CREATE.{self.stream(0)}.silent", {"stream_name": self.stream(0), "config": config}, rule="silent"
-        )
-        self.pair.let_pass(beats * _BEAT + _BEAT // 2)
+        put = {"stream_name": self.stream(0), "config": config}
+        self.request(f"CONSUMER.CREATE.{self.stream(0)}.silent", put, rule="silent")
+        self.pair.let_pass(_BEAT + _BEAT // 2)
         self.request(f"CONSUMER.DELETE.{self.stream(0)}.silent")
         self.pair.unsubscribe(inbox, group)
 
