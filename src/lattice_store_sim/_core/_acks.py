@@ -148,16 +148,20 @@ class Acks:
             return self._config.ack_wait
         return backoff[min(max(0, self.redelivered.get(sequence, 0)), len(backoff) - 1)]
 
+    @property
+    def _longest_wait_ns(self) -> int:
+        return max([*self._config.backoff, self._config.ack_wait])
+
     def _await(self, sequence: int, since_ns: int, now_ns: int) -> None:
         self._since_ns[sequence] = since_ns
         heappush(self._due, (max(now_ns, since_ns + self._wait_ns(sequence)), sequence))
 
     def await_unqueued(self, now_ns: int) -> None:
-        """Let the ack wait of what a purge took from the queue end once more."""
+        """Queue what a purge took from the queue when the server looks at it again: after the longest wait."""
         unqueued, self.unqueued = self.unqueued, []
         for sequence in unqueued:
             if sequence in self.pending:
-                self._await(sequence, self._since_ns[sequence], now_ns)
+                heappush(self._due, (max(now_ns, self._since_ns[sequence] + self._longest_wait_ns), sequence))
 
     def _is_due(self, due_ns: int, sequence: int) -> bool:
         if sequence not in self.pending or sequence in self._queue:
@@ -205,7 +209,7 @@ class Acks:
         """Let what is pending and gone be found out with the next round of ack waits."""
         self.stale &= self.pending.keys()
         if self._stale_due_ns is None and any(sequence < first for sequence in self.stale):
-            self._stale_due_ns = now_ns + max([*self._config.backoff, self._config.ack_wait])
+            self._stale_due_ns = now_ns + self._longest_wait_ns
 
     def _drop_below(self, first: int) -> None:
         """Forget what is gone or below the floor and yet pending, as acks of policy all may leave it behind."""
