@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test agreement lint types pyright coverage bench changelog clean
+.PHONY: help demo test agreement mutants lint types pyright coverage bench changelog clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ pyright: $(VENV)/.tests  ## The second type checker (brings its own node).
 
 agreement: $(VENV)/.tests  ## Simulator against every server version in use, 100,000 operations each; half an hour.
 	@$(BIN)/python -m tests.agreement --report docs/reference/agreement.md
+
+mutants: $(VENV)/.tests  ## Plant bugs in copies of the simulator, and see them found; some minutes.
+	@$(BIN)/python -m tests.mutants --report docs/reference/mutants.md
 
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report
