@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
-
-import attrs
 
 from lattice_store.errors import ApiError, NoRespondersError
 from lattice_store_sim._core._acks import Ack, Kind
@@ -19,7 +16,7 @@ from lattice_store_sim._core._durations import duration_of
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._server import SimCore
-from lattice_store_sim._wire._json import decode
+from lattice_store_sim._wire._json import decode, lenient
 from lattice_store_sim._wire._requirement import lacks_api_level
 from lattice_store_sim._wire._routes import Request, Route
 
@@ -39,21 +36,15 @@ _WHOLE: Final[Mapping[bytes, Kind]] = {b"": "ack", b"+ACK": "ack", b"+OK": "ack"
 # -- pull requests ----------------------------------------------------------------------------------
 
 
-@cache
-def _lenient(profile: ServerProfile) -> ServerProfile:
-    """Return how bodies are read that every version takes with unknown fields."""
-    return attrs.evolve(profile, unknown_fields_refused=False, json_documents_joined=False)
-
-
 def _pull_request(payload: bytes, profile: ServerProfile) -> PullRequest | Refusal:
     """Return what is asked for; what is neither JSON nor a number asks for one message."""
     body = payload.strip()
     if body.startswith(b"{"):
         try:
-            return decode(body, PullRequest, _lenient(profile))
+            return decode(body, PullRequest, lenient(profile))
         except ApiError as error:
             return Refusal(400, f"Bad Request - json: {error.description}")
-    return PullRequest(batch=int(body)) if _NUMBER.fullmatch(body) else PullRequest()
+    return PullRequest(batch=int(body) if _NUMBER.fullmatch(body) else 1)
 
 
 def _next(core: SimCore, request: Request, stream: str, consumer: str) -> None:

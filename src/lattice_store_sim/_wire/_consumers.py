@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-import attrs
 import msgspec
 
 from lattice_store.errors import ApiError, NotSimulatedError, api_error
@@ -12,7 +11,7 @@ from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
-from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object
+from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object, lenient
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import ZERO_NS, time_text
@@ -177,9 +176,7 @@ def _reset(core: SimCore, request: Request, stream: str, consumer: str) -> dict[
 
 
 def _read_reset(payload: bytes, profile: ServerProfile) -> int:
-    """Read it as the consumer does: without the strictness of the API."""
-    lenient = attrs.evolve(profile, unknown_fields_refused=False, json_documents_joined=False)
-    return decode(payload, _ResetRequest, lenient).seq if payload else 0
+    return decode(payload, _ResetRequest, lenient(profile)).seq if payload else 0
 
 
 def _unpin(core: SimCore, request: Request, stream: str, consumer: str) -> dict[str, Any]:

@@ -5,10 +5,8 @@ Source: nats-server stream.go, ``processDirectGetRequest`` and ``processDirectGe
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Final
 
-import attrs
 import msgspec
 
 from lattice_store.errors import ApiError
@@ -19,20 +17,15 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._reads import Batch, Get, NothingFoundError
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._gets import asks_for_nothing, contradicts_itself, decode_get
+from lattice_store_sim._wire._json import lenient
 from lattice_store_sim._wire._requirement import lacks_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import time_text
 
 
-@cache
-def _lenient(profile: ServerProfile) -> ServerProfile:
-    """Return how a direct get is read: unknown fields are ignored by every version, and one document is all there is."""
-    return attrs.evolve(profile, unknown_fields_refused=False, json_documents_joined=False)
-
-
 def _read(payload: bytes, profile: ServerProfile) -> Get:
     try:
-        return decode_get(payload, _lenient(profile))
+        return decode_get(payload, lenient(profile))
     except ApiError:
         raise NothingFoundError(408, "Malformed Request") from None
 

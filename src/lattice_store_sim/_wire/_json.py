@@ -13,6 +13,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
+import attrs
 import msgspec
 
 from lattice_store.errors import ApiError, api_error
@@ -211,6 +212,12 @@ def decode(payload: bytes, kind: type[_T], profile: ServerProfile, *, later: fro
     if not profile.json_documents_joined and len(documents) != 1:
         raise invalid_json("not one document", profile)
     return _build(documents, kind, profile, profile.later_fields | later)
+
+
+@cache
+def lenient(profile: ServerProfile) -> ServerProfile:
+    """Return how what reaches a stream or consumer directly is read: by every version alike, one document, any fields."""
+    return attrs.evolve(profile, unknown_fields_refused=False, json_documents_joined=False)
 
 
 def decode_options(payload: bytes, kind: type[_T], profile: ServerProfile) -> _T:
