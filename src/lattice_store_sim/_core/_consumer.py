@@ -18,7 +18,7 @@ from lattice_store_sim._core._delivery import Delivery, Pace
 from lattice_store_sim._core._idleness import Idleness
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._position import Position
-from lattice_store_sim._core._pull_rules import checked
+from lattice_store_sim._core._pull_rules import judged
 from lattice_store_sim._core._pulls import PullRequest, Pulls, Refusal, Waiting
 from lattice_store_sim._core._push import Push
 
@@ -290,14 +290,15 @@ class Consumer:
     def pull(self, request: PullRequest | Refusal, reply: str, now_ns: int) -> None:
         """Take a pull request, or what was made of one that cannot be read; what it gets goes to *reply*."""
         context, config = self._stream.context, self.config
-        request = checked(request, config, context.profile)
-        if isinstance(request, Refusal):
-            context.send(status(reply, *request))
+        refusals, wanted = judged(request, config, context.profile)
+        for refusal in refusals:
+            context.send(status(reply, *refusal))
+        if wanted is None:
             return
-        if request.no_wait:
+        if wanted.no_wait:
             self.position.clamp()
             pending = self.position.pending + self.acks.queued
-            if not pending and not request.expires:
+            if not pending and not wanted.expires:
                 self._idleness.used(now_ns)
                 context.send(status(reply, 404, "No Messages"))
                 return
@@ -307,11 +308,11 @@ class Consumer:
                 context.send(status(reply, 408, "Requests Pending"))
                 return
         if len(self.pulls) == config.max_waiting:
-            if not request.idle_heartbeat:
+            if not wanted.idle_heartbeat:
                 context.send(status(reply, 409, "Exceeded MaxWaiting"))
             return
         self._idleness.used(now_ns)
-        self.pulls.add(Waiting.of(request, reply, now_ns))
+        self.pulls.add(Waiting.of(wanted, reply, now_ns))
         self._signalled = True
 
     def ack(self, ack: Ack, reply: str, now_ns: int) -> None:

@@ -204,11 +204,11 @@ class ServerProfile:
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
     idle_awaits_acks: bool = True
-    """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.14 on."""
+    """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.11 on."""
     purges_cover_every_filter: bool = True
     """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
-    priority_groups: bool = True
-    """Whether pull requests are asked for priorities that their consumer has not; from 2.11 on."""
+    refused_priorities_served: bool = False
+    """In 2.11 and 2.12, a pull request refused for the priorities its consumer has not is served nevertheless."""
 
     @property
     def release(self) -> tuple[int, int]:
@@ -219,7 +219,15 @@ class ServerProfile:
 
 _NO_HEADERS: Final = frozenset({"no_hdr"})
 _BATCHES: Final = frozenset({"batch", "max_bytes", "start_time", "multi_last", "up_to_seq", "up_to_time"})
-_PAUSE_AND_PRIORITY: Final = frozenset({"pause_until", "priority_groups", "priority_policy", "priority_timeout"})
+_PAUSE_AND_PRIORITY: Final = frozenset(
+    {
+        *("pause_until", "priority_groups", "priority_policy", "priority_timeout"),
+        *("group", "id", "min_pending", "min_ack_pending"),
+    }
+)
+_BATCHES_AND_COUNTERS: Final = frozenset(
+    {"allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode", "priority"}
+)
 
 
 _2_14: Final = ServerProfile(
@@ -255,14 +263,14 @@ _2_12: Final = attrs.evolve(
     lifted_consumer_limits_ignored=False,
     ack_floor_at_creation=False,
     no_redelivery_forgotten=False,
-    idle_awaits_acks=False,
+    refused_priorities_served=True,
 )
 _2_11: Final = attrs.evolve(
     _2_12,
     version="2.11.11",
     api_level=1,
     unknown_fields_refused=False,
-    later_fields=_2_12.later_fields | {"allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode"},
+    later_fields=_2_12.later_fields | _BATCHES_AND_COUNTERS,
     api_level_checked=False,
     slashes_in_names=True,
     negative_limits_kept=True,
@@ -310,7 +318,8 @@ _2_10: Final = attrs.evolve(
     time_search="scan",
     workqueue_pull_refusal="consumer in pull mode requires ack policy",
     consumer_pauses=False,
-    priority_groups=False,
+    idle_awaits_acks=False,
+    refused_priorities_served=False,
 )
 _2_9: Final = attrs.evolve(
     _2_10,

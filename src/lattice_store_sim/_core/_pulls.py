@@ -14,7 +14,7 @@ from lattice_store_sim._core._outbox import Outgoing, idle_heartbeat, status
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks of ``CONSUMER.MSG.NEXT``; durations are nanoseconds, 0 is "not given"."""
 
-    batch: int = 1
+    batch: int = 0
     expires: int = 0
     max_bytes: int = 0
     no_wait: bool = False

@@ -110,10 +110,17 @@ def test_counters_schedules_and_batches_have_a_meaning_from_2_12_on(version, exp
     assert refusal(Wire.with_stream(version), "a", header) == (err_code if expected else STORED)
 
 
-@pytest.mark.pins("schedulers_refused")
-@per_version(("2.9", "2.12", STORED), ("2.14", "2.15", 10212))
-def test_a_scheduler_without_schedules_is_refused_from_2_14_on(version, expected):
-    assert refusal(Wire.with_stream(version), "a", "Nats-Scheduler: s.b") == expected
+@pytest.mark.pins("schedulers_checked")
+@per_version(
+    ("2.9", "2.11", STORED, STORED),
+    ("2.12", "2.12", STORED, 10188),
+    ("2.14", "2.15", 10212, 10188),
+    names=("senseless", "sensible"),
+)
+def test_the_end_of_a_schedule_must_make_sense_from_2_14_on(version, senseless, sensible):
+    wire = Wire.with_stream(version)
+    assert refusal(wire, "a", "Nats-Scheduler: s.b") == senseless
+    assert refusal(wire, "a", "Nats-Scheduler: s.b", "Nats-Schedule-Next: purge") == sensible
 
 
 @pytest.mark.pins("headers_found_by_line")
@@ -155,6 +162,12 @@ def test_what_discard_policy_new_counts(version, too_large, exact, payload_exact
         wire = Wire.with_stream(version, "a", discard="new", max_bytes=max_bytes)
         assert wire.state()["bytes"] == 19
         assert refusal(wire, "a", payload=payload) == expected
+
+
+@pytest.mark.pins("discard_new_evicts")
+@per_version(("2.9", "2.9", [2]), ("2.10", "2.15", [1]))
+def test_discard_policy_new_evicts_what_it_let_in_up_to_2_9(version, expected):
+    assert kept(Wire.with_stream(version, "aa", discard="new", max_bytes=37)) == expected
 
 
 @pytest.mark.pins("rollup_passes_full_subject")

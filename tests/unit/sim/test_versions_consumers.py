@@ -1,0 +1,96 @@
+"""How consumers run on each version; each expectation was observed on that version."""
+
+import pytest
+
+from tests.unit.sim.versions import per_version
+from tests.unit.sim.wire.consumers import put
+from tests.unit.sim.wire.wire import Wire
+
+SECOND = 1_000_000_000
+
+
+def with_consumer(version: str, tokens: str = "ab", **config) -> Wire:
+    wire = Wire.with_stream(version, tokens)
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", **config})
+    return wire
+
+
+def statuses(answers) -> list[str]:
+    """Return the status of each answer, nothing for a message."""
+    return [answer.headers.split(b"\r\n")[0].decode().removeprefix("NATS/1.0 ") for answer in answers]
+
+
+def info(wire: Wire) -> dict:
+    return wire("CONSUMER.INFO.S.C")
+
+
+@pytest.mark.pins("ack_floor_at_creation")
+@per_version(("2.9", "2.12", 0), ("2.14", "2.15", 2))
+def test_the_ack_floor_of_a_new_consumer_is_where_it_begins_from_2_14_on(version, expected):
+    told = info(with_consumer(version, deliver_policy="new"))
+    assert told["delivered"]["stream_seq"] == 2
+    assert told["ack_floor"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("no_redelivery_forgotten")
+@per_version(("2.9", "2.12", 1), ("2.14", "2.15", 0))
+def test_a_redelivery_that_nobody_could_take_counts_as_one_up_to_2_12(version, expected):
+    wire = with_consumer(version)
+    [delivery] = wire.ask("CONSUMER.MSG.NEXT.S.C")
+    wire.send(delivery.reply, b"-NAK")
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1}) == ["409 Message Size Exceeds MaxBytes"]
+    assert info(wire)["num_redelivered"] == expected
+
+
+@pytest.mark.pins("idle_awaits_acks")
+@per_version(("2.9", "2.10", False), ("2.11", "2.15", True))
+def test_an_inactive_consumer_awaits_its_last_ack_from_2_11_on(version, expected):
+    wire = with_consumer(version, inactive_threshold=SECOND, ack_wait=10 * SECOND)
+    assert len(wire.ask("CONSUMER.MSG.NEXT.S.C")) == 1
+    wire.now_ns += 3 * SECOND
+    assert ("error" not in info(wire)) is expected
+
+
+@pytest.mark.pins("purges_cover_every_filter")
+@per_version(("2.10", "2.14", 3), ("2.15", "2.15", 2))
+def test_a_purge_of_one_filter_moves_a_consumer_with_several_up_to_2_14(version, expected):
+    wire = with_consumer(version, "aab", filter_subjects=["s.a", "s.b"])
+    wire("STREAM.PURGE.S", {"filter": "s.a"})
+    assert info(wire)["delivered"]["stream_seq"] == expected
+
+
+OVERFLOW = "400 Bad Request - Not a Overflow Priority consumer"
+PINNED = "400 Bad Request - Not a Pinned Client Priority consumer"
+RANGE = "400 Bad Request - Priority must be between 0 and 9"
+
+
+@pytest.mark.pins("refused_priorities_served", "later_fields")
+@pytest.mark.parametrize(
+    ("asked", "refusals"),
+    [
+        ({"min_pending": 1}, [OVERFLOW]),
+        ({"min_ack_pending": 1}, [OVERFLOW]),
+        ({"id": "x"}, [PINNED]),
+        ({"id": "x", "min_pending": 1}, [OVERFLOW, PINNED]),
+    ],
+)
+@per_version(
+    ("2.9", "2.10", 0, True), ("2.11", "2.12", None, True), ("2.14", "2.15", 1, False), names=("said", "served")
+)
+def test_a_pull_that_asks_for_priorities_the_consumer_has_not(version, said, served, asked, refusals):
+    answers = with_consumer(version).ask("CONSUMER.MSG.NEXT.S.C", asked)
+    assert statuses(answers) == refusals[:said] + [""] * served
+
+
+@pytest.mark.pins("later_fields")
+@pytest.mark.parametrize("priority", [-1, 10])
+@per_version(("2.9", "2.11", [""]), ("2.12", "2.15", [RANGE]))
+def test_a_priority_is_looked_at_from_2_12_on(version, expected, priority):
+    answers = with_consumer(version).ask("CONSUMER.MSG.NEXT.S.C", {"priority": priority})
+    assert statuses(answers) == expected
+
+
+def test_a_pull_that_names_no_batch_gets_one_message_but_is_told_otherwise():
+    for asked, pending in (({}, -1), ({"batch": 1}, 0), ({"batch": 0}, -1)):
+        _, done = with_consumer("2.15").ask("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1000, **asked})
+        assert b"409 Batch Completed\r\nNats-Pending-Messages: %d\r\n" % pending in done.headers
