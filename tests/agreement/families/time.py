@@ -2,7 +2,8 @@
 
 A server is late: its timers come round every quarter of a second, and those of file storage read a clock that ticks
 every tenth. No operation happens within that of a deadline (`lateness_ns`). Not drawn for that reason: ages that end one
-after the other in less than that, and delete markers that expire within the example.
+after the other in less than that, and delete markers that expire within the example. Nor more than one restart of 2.9,
+which then loses the last time of an emptied file stream.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Time(Family):
     def __init__(self) -> None:
         super().__init__()
         self.settings: dict[int, dict[str, Any]] = {}
+        self.restarts = 0
 
     @property
     def _knows_ttls(self) -> bool:
@@ -119,6 +121,7 @@ class Time(Family):
     @rule(sure=st.sampled_from([False] * 4 + [True]))
     def restart(self, sure: bool) -> None:
         """Memory streams are gone; what came due meanwhile is removed on the way up."""
-        if sure:
+        if sure and (self.profile != "2.9" or not self.restarts):
+            self.restarts += 1
             self.pair.restart()
             self.pair.let_pass(_MS)
