@@ -49,6 +49,8 @@ class ServerProfile:
 
     served_apart: bool = True
     """Whether DIRECT.GET and CONSUMER.MSG.NEXT answer 503 where nobody serves them; up to 2.9 they stay unanswered."""
+    negative_offsets_raised: bool = True
+    """Whether a list from a negative offset is one from the start, from 2.12 on; before, the request ends the server."""
     no_responders_subject: bool = True
     """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
 
@@ -203,6 +205,8 @@ class ServerProfile:
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
+    lost_redeliveries_forgotten: bool = True
+    """Whether redeliveries of a message are forgotten when it leaves the stream, from 2.14 on."""
     idle_awaits_acks: bool = True
     """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.11 on."""
     purges_cover_every_filter: bool = True
@@ -263,12 +267,14 @@ _2_12: Final = attrs.evolve(
     lifted_consumer_limits_ignored=False,
     ack_floor_at_creation=False,
     no_redelivery_forgotten=False,
+    lost_redeliveries_forgotten=False,
     refused_priorities_served=True,
 )
 _2_11: Final = attrs.evolve(
     _2_12,
     version="2.11.11",
     api_level=1,
+    negative_offsets_raised=False,
     unknown_fields_refused=False,
     later_fields=_2_12.later_fields | _BATCHES_AND_COUNTERS,
     api_level_checked=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
 from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object, lenient
+from lattice_store_sim._wire._pages import listed
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import ZERO_NS, time_text
@@ -124,12 +126,11 @@ def _info(core: SimCore, request: Request, stream: str, consumer: str) -> dict[s
     return info_to_wire(info, core.context.profile, core.now_ns)
 
 
-def _page(core: SimCore, request: Request, stream: str, limit: int) -> tuple[list[str], dict[str, Any]]:
+def _page(core: SimCore, request: Request, stream: str, limit: int) -> tuple[Sequence[str], dict[str, Any]]:
     """Return the names of one page of a stream's consumers, and what the answer says of the page."""
-    offset = decode_options(request.payload, _PageRequest, core.context.profile).offset
-    names = core.list_consumers(stream, now_ns=request.now_ns)
-    start = min(max(offset, 0), len(names))
-    return names[start : start + limit], {"total": len(names), "offset": start, "limit": limit}
+    profile = core.context.profile
+    offset = decode_options(request.payload, _PageRequest, profile).offset
+    return listed(core.list_consumers(stream, now_ns=request.now_ns), offset, limit, profile)
 
 
 def _names(core: SimCore, request: Request, stream: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -12,14 +12,13 @@ from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._wire._json import decode, decode_options, is_empty_object
+from lattice_store_sim._wire._pages import listed, page_of
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._stream_json import SERVER_ID, info_to_json, listed_to_json
 
 _NAMES_PER_PAGE: Final = 1024
 _STREAMS_PER_PAGE: Final = 256
 _SUBJECTS_PER_PAGE: Final = 100_000
-
-_T = TypeVar("_T")
 
 
 class _StreamRequest(StreamConfig, frozen=True, kw_only=True):
@@ -84,7 +83,7 @@ def _add_subjects(state: dict[str, Any], asked: _InfoRequest, log: Log) -> dict[
     counts = log.subjects.counts(asked.subjects_filter) if asked.subjects_filter else {}
     if not counts:
         return {}
-    page, offset = _page(sorted(counts), asked.offset, _SUBJECTS_PER_PAGE)
+    page, offset = page_of(sorted(counts), asked.offset, _SUBJECTS_PER_PAGE)
     if page:
         state["subjects"] = {subject: counts[subject] for subject in page}
     shown = offset if log.profile.subjects_offset_clamped else max(asked.offset, 0)
@@ -94,18 +93,11 @@ def _add_subjects(state: dict[str, Any], asked: _InfoRequest, log: Log) -> dict[
 # -- lists ------------------------------------------------------------------------------------------
 
 
-def _page(items: Sequence[_T], offset: int, limit: int) -> tuple[Sequence[_T], int]:
-    """Return a page and where it begins; an offset beyond the end, or below 0, is moved to it."""
-    offset = min(max(offset, 0), len(items))
-    return items[offset : offset + limit], offset
-
-
 def _listed(core: SimCore, request: Request, limit: int) -> tuple[Sequence[str], dict[str, Any]]:
     """Return the names on the page that was asked for, and where the page stands."""
     asked = decode_options(request.payload, _ListRequest, core.context.profile)
     names = core.list_streams(asked.subject or None)
-    page, offset = _page(names, asked.offset, limit)
-    return page, {"total": len(names), "offset": offset, "limit": limit}
+    return listed(names, asked.offset, limit, core.context.profile)
 
 
 def _names(core: SimCore, request: Request) -> dict[str, Any]:

@@ -103,7 +103,7 @@ CHANGES: list[Settings] = [
     {"max_waiting": 0, **_PUSH},
     {"backoff": [HOUR_NS] * 3, "max_deliver": 2},
     {"description": "other"},
-    {"filter_subject": "{}.0.a"},
+    *({"filter_subject": "{}.1.a"}, {"filter_subject": "{}.1.*"}, {"filter_subjects": ["{}.1.b", "{}.1.a"]}),
 ]
 """What an update may not change, or only so far."""
 _EXPLICIT = {"ack_policy": "explicit"}

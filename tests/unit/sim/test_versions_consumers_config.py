@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lattice_store.errors import NotSimulatedError
 from lattice_store.limits import SECOND_NS
 from tests.unit.sim.wire.consumers import put, refusal
 from tests.unit.sim.wire.wire import Wire
@@ -106,7 +107,7 @@ def test_a_consumer_can_be_reset_from_2_14_on():
         assert bool(wire.ask("CONSUMER.RESET.S.c")) == (version in since("2.14")), version
 
 
-@pytest.mark.pins("consumer_info_time")
+@pytest.mark.pins("info_origin")
 def test_info_says_when_it_was_gathered_from_2_10_on():
     for version in VERSIONS:
         assert ("ts" in put(Wire.with_stream(version), "CREATE.S.c")) == (version != "2.9"), version
@@ -118,6 +119,18 @@ def test_a_required_api_level_counts_from_2_12_on():
         wire = Wire.with_stream(version)
         put(wire, "CREATE.S.c", {"durable_name": "c"})
         assert ("error" in wire("CONSUMER.INFO.S.c", b"", LEVEL_9)) == (version in since("2.12")), version
+
+
+@pytest.mark.pins("negative_offsets_raised")
+@pytest.mark.parametrize("words", ["STREAM.NAMES", "STREAM.LIST", "CONSUMER.NAMES.S", "CONSUMER.LIST.S"])
+def test_a_list_from_a_negative_offset_ends_a_server_before_2_12(words):
+    for version in VERSIONS:
+        wire = Wire.with_stream(version)
+        if version in since("2.12"):
+            assert wire(words, {"offset": -1})["offset"] == 0
+        else:
+            with pytest.raises(NotSimulatedError, match=f"ends nats-server {version}"):
+                wire(words, {"offset": -1})
 
 
 # -- names and filters ------------------------------------------------------------------------------
