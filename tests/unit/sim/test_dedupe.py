@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ def test_a_duplicate_is_acknowledged_with_the_first_sequence_and_stores_nothing(
     assert bench.stored == [1, 2]
 
 
+@pytest.mark.pins("surprise 3")
 def test_the_window_is_the_streams_not_the_subjects():
     bench = Bench.with_stream()
     with_id(bench, "one", "a")
@@ -32,6 +34,7 @@ def test_message_ids_are_case_sensitive():
     assert with_id(bench, "One") == PubAck("S", 2)
 
 
+@pytest.mark.pins("surprise 2")
 def test_an_id_is_forgotten_exactly_when_the_window_ends_and_a_duplicate_does_not_extend_it():
     bench = Bench.with_stream(duplicate_window_ns=10 * SECOND)
     with_id(bench, "one")
@@ -42,6 +45,7 @@ def test_an_id_is_forgotten_exactly_when_the_window_ends_and_a_duplicate_does_no
     assert with_id(bench, "one") == PubAck("S", 2)
 
 
+@pytest.mark.pins("surprise 2")
 def test_an_id_stays_known_after_its_message_was_removed_in_any_way():
     bench = Bench.with_stream(max_msgs=4, max_age_ns=300 * SECOND, max_bytes=1000, allow_rollup=True)
     for number, remove in enumerate(
@@ -65,6 +69,7 @@ def test_the_id_of_a_message_that_was_evicted_at_once_is_known():
     assert with_id(bench, "one") == PubAck("S", 1, duplicate=True)
 
 
+@pytest.mark.pins("surprise 2")
 def test_a_refused_publish_leaves_its_id_unknown():
     bench = Bench.with_stream(max_msg_size=50)
     bench.refusal("publish", "a", b"x" * 51, (ID, "one"))
@@ -84,6 +89,7 @@ def test_a_changed_window_judges_all_ids():
     assert with_id(bench, "two").duplicate
 
 
+@pytest.mark.pins("surprise 4")
 def test_a_restart_remembers_only_ids_of_stored_messages_and_of_the_last_one():
     bench = Bench.with_stream(storage=StorageType.FILE)
     with_id(bench, "one")

@@ -59,6 +59,7 @@ def test_a_removed_tail_is_a_gap_and_its_sequence_is_not_reused():
 # -- bytes -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.pins("surprise 10")
 @pytest.mark.parametrize(
     ("storage", "headers", "size"),
     [
@@ -93,6 +94,7 @@ def test_the_oldest_give_way_to_max_bytes():
     assert bench.stored == [3, 4]
 
 
+@pytest.mark.pins("surprise 11")
 def test_a_message_larger_than_max_bytes_is_acknowledged_and_empties_the_stream():
     bench = Bench.with_stream(max_bytes=60).fill("ab")
     assert bench.publish("c", b"x" * 100).sequence == 3
@@ -139,6 +141,7 @@ def test_an_update_enforces_the_totals_before_each_subject():
 # -- age ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.pins("surprise 26")
 def test_a_message_is_removed_exactly_when_it_reaches_the_maximum_age():
     bench = Bench.with_stream(max_age_ns=10 * SECOND)
     bench.publish("a")

@@ -64,6 +64,7 @@ def test_the_expected_last_subject_sequence_is_0_once_nothing_is_stored_on_the_s
     assert bench.publish("a", b"", (SUBJECT_LAST, "0")).sequence == 3
 
 
+@pytest.mark.pins("surprise 8")
 def test_the_expected_last_subject_sequence_may_be_looked_up_by_a_filter_even_outside_the_stream():
     bench = Bench.with_stream().fill("ab")
     assert bench.refusal("publish", "c", b"", (SUBJECT_LAST, "0"), (FILTER, "s.*")) == wrong_last(2)
@@ -71,6 +72,7 @@ def test_the_expected_last_subject_sequence_may_be_looked_up_by_a_filter_even_ou
     assert bench.publish("c", b"", (SUBJECT_LAST, "0"), (FILTER, "elsewhere.>")).sequence == 4
 
 
+@pytest.mark.pins("surprise 8")
 def test_the_filter_of_an_expectation_alone_is_refused():
     expected = (400, 10193, "missing sequence for expected last sequence per subject")
     assert Bench.with_stream().refusal("publish", "a", b"", (FILTER, "s.a")) == expected
@@ -82,6 +84,7 @@ def test_the_filter_for_everything_looks_at_the_last_sequence_only():
     assert bench.publish("a", b"", (SUBJECT_LAST, "0"), (FILTER, ">")).sequence == 3
 
 
+@pytest.mark.pins("surprise 6")
 @pytest.mark.parametrize("header", [LAST, SUBJECT_LAST])
 @pytest.mark.parametrize("value", ["-1", "abc", "1_0", "+0", "18446744073709551615", "1.0"])
 def test_an_expected_sequence_that_is_no_number_is_never_met(header, value):
@@ -92,6 +95,7 @@ def test_an_expected_sequence_wraps_at_64_bits_as_the_servers_does():
     assert Bench.with_stream().publish("a", b"", (LAST, str(2**64))).sequence == 1
 
 
+@pytest.mark.pins("surprise 5")
 @pytest.mark.parametrize("header", [LAST, SUBJECT_LAST, FILTER, LAST_ID, STREAM, ID, ROLLUP, TTL, "Nats-Incr"])
 def test_an_empty_control_header_counts_as_absent(header):
     bench = Bench.with_stream().fill("a")
@@ -99,6 +103,7 @@ def test_an_empty_control_header_counts_as_absent(header):
         assert not bench.publish("a", b"", (header, "")).duplicate
 
 
+@pytest.mark.pins("surprise 5")
 def test_the_expected_last_message_id_is_that_of_the_very_last_message():
     bench = Bench.with_stream()
     assert bench.refusal("publish", "a", b"", (LAST_ID, "one")) == WRONG_ID
@@ -122,6 +127,7 @@ def test_the_last_message_id_survives_a_purge_and_a_duplicate():
 # -- headers as the server reads them ----------------------------------------------------------------
 
 
+@pytest.mark.pins("surprise 7")
 @pytest.mark.parametrize(
     ("raw", "control"),
     [
@@ -158,6 +164,7 @@ def test_reading_control_headers_line_by_line_finds_the_same(headers):
 # -- sizes -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.pins("surprise 9")
 def test_the_message_size_counts_headers_and_payload_but_not_the_subject():
     bench = Bench.with_stream(max_msg_size=20)
     assert bench.publish("a" * 500, b"x" * 20).sequence == 1
@@ -209,6 +216,7 @@ def test_discard_new_refuses_at_max_msgs():
         bench.publish("c")
 
 
+@pytest.mark.pins("surprise 12")
 def test_discard_new_allows_an_exact_fit_of_bytes():
     bench = Bench.with_stream(discard=DiscardPolicy.NEW, max_bytes=40).fill("a")  # 19 bytes
     assert bench.refusal("publish", "b", b"xxx") == full("bytes")
@@ -216,12 +224,14 @@ def test_discard_new_allows_an_exact_fit_of_bytes():
     assert bench.bytes == 40
 
 
+@pytest.mark.pins("surprise 12")
 def test_discard_new_lets_a_replacement_through_a_full_stream():
     bench = Bench.with_stream(discard=DiscardPolicy.NEW, max_msgs=2, max_msgs_per_subject=1).fill("ab")
     assert bench.publish("a").sequence == 3
     assert bench.stored == [2, 3]
 
 
+@pytest.mark.pins("surprise 12")
 def test_discard_new_lets_a_replacement_through_max_bytes_only_if_it_is_not_larger():
     bench = Bench.with_stream(discard=DiscardPolicy.NEW, max_bytes=45, max_msgs_per_subject=1)
     bench.publish("a", b"xx")  # 21 bytes
@@ -292,6 +302,7 @@ def steps(version):
     return [step.run.__name__.removeprefix("_") for step in order(PROFILES[version])]
 
 
+@pytest.mark.pins("surprise 1")
 def test_the_order_of_the_newest_is_the_one_written_down():
     assert steps("2.15") == [
         *("sealed", "message_size", "batch", "request_info", "header_size", "increment", "expected_stream"),
@@ -300,6 +311,7 @@ def test_the_order_of_the_newest_is_the_one_written_down():
     ]
 
 
+@pytest.mark.pins("surprise 1")
 @pytest.mark.parametrize("first", range(len(IN_ORDER)))
 def test_of_everything_that_is_wrong_the_first_in_order_decides(first):
     """All that comes later in the order is wrong too."""
@@ -314,6 +326,7 @@ def test_of_everything_that_is_wrong_the_first_in_order_decides(first):
         assert bench.refusal("publish", "a", payload, *headers)[1] == err_code
 
 
+@pytest.mark.pins("surprise 1")
 def test_a_duplicate_does_not_shield_a_wrong_sequence_or_size_but_shields_a_full_stream():
     bench = Bench.with_stream(discard=DiscardPolicy.NEW, max_msgs=1, max_msg_size=100)
     bench.publish("a", b"", (ID, "one"))
