@@ -4,13 +4,15 @@ Not drawn, because of what real servers then do:
 
 - storage ``any``, ``null`` among sources and negative offsets of pages: versions up to 2.11 die of them;
 - ``max_bytes`` beyond what the machine has: refused or not by what it has (10028, 10047);
+- consumers of streams that an update gave several replicas, which versions up to 2.12 let a lone server do;
+- the account's sums on 2.9, which keep bytes of streams that are gone;
 - settings that are not simulated where a server accepts them (mirror, sources, placement, …).
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
@@ -21,7 +23,7 @@ from tests.agreement.states import compare_states
 
 _VALUES: Final[dict[str, list[Any]]] = {
     "description": ["", "d", "x" * 4097],
-    "metadata": [{}, {"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "9"}, {"_nats.x": "y"}],
+    "metadata": [{}, {"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "9"}, {"_nats.x": "y"}, {"k": "x" * 131_072}],
     "max_msgs": [0, -1, -5, 2],
     "max_bytes": [0, -1, -2, 90, 200],
     "max_msgs_per_subject": [0, -1, -7, 1, 2],
@@ -67,6 +69,19 @@ _REFUSED: Final[list[dict[str, Any]]] = [
     *({"discard_new_per_subject": True, "discard": "new"}, {"max_age": SECOND_NS, "duplicate_window": 2 * SECOND_NS}),
     *({"subjects": ["a..b"]}, {"subjects": ["$JS.x"]}, {"subjects": ["y", "y"]}, {"description": "x" * 4097}),
     *({"storage": "file"}, {"max_consumers": 2}, {"description": "else"}, {"retention": "workqueue"}),
+    *({"pedantic": True, **also} for also in ({"max_msgs": -5}, {"max_age": SECOND_NS})),
+    *({"pedantic": True, "subject_delete_marker_ttl": SECOND_NS, "allow_msg_ttl": on} for on in (True, False)),
+]
+_BEGINNINGS: Final[list[dict[str, Any]]] = [
+    *({}, {}, {"deny_delete": True}, {"deny_purge": True}, {"allow_msg_ttl": True}, {"allow_msg_counter": True}),
+    *({"subject_delete_marker_ttl": SECOND_NS}, {"max_consumers": 1}, {"retention": "workqueue"}),
+]
+_TURNS: Final[list[dict[str, Any]]] = [
+    *({"deny_delete": False}, {"deny_purge": False}, {"sealed": False}, {"sealed": True}, {"max_consumers": 2}),
+    *({"allow_msg_ttl": False, "subject_delete_marker_ttl": 0}, {"allow_msg_counter": True}),
+    *({"allow_msg_counter": False}, {"retention": "limits"}, {"retention": "interest"}, {"num_replicas": 2}),
+    *({"consumer_limits": {"max_ack_pending": most}} for most in (0, 2, 5)),
+    *({"max_msgs": 1}, {"max_bytes": 90}, {"max_msgs_per_subject": 1}, {"max_msgs_per_subject": 2}),
 ]
 _RESERVED: Final = (
     *(["$JS.x"], ["$JS.API.x"], ["$JS.EVENT.x"], ["$JSC.x"], ["$NRG.x"], ["$SYS.x"], ["$SYS.ACCOUNT.x"]),
@@ -85,11 +100,93 @@ _INFOS: Final = (
     *(b'{"deleted_details":1}', b'{"offset":4}'),
 )
 
+_VERSIONS: Final = ("2.9", "2.10", "2.11", "2.12", "2.14", "2.15")
+_RULES: Final[dict[str, str]] = {
+    "10025 invalid JSON": "",
+    "10052 capturing all subjects requires no-ack to be true": "2.10-",
+    "10052 counter stream can only use limits retention": "2.12-",
+    "10052 counter stream cannot use discard new": "2.12-",
+    "10052 counter stream cannot use message TTLs": "2.12-",
+    "10052 discard new per subject requires discard new policy to be set": "",
+    "10052 discard new per subject requires max msgs per subject > N": "",
+    "10052 duplicate subjects detected": "-2.11",
+    "10052 duplicates window can not be larger then max age": "",
+    "10052 duplicates window can not be negative": "",
+    "10052 duplicates window needs to be >= Nms": "",
+    "10052 invalid subject": "",
+    "10052 max age can not be negative": "2.12-",
+    "10052 max age needs to be >= Nms": "",
+    "10052 maximum replicas is N": "",
+    "10052 roll-ups require the purge permission": "",
+    "10052 stream description is too long, maximum allowed is N": "",
+    "10052 stream metadata exceeds maximum size of N bytes": "2.10-",
+    "10052 stream name is required and can not contain '.', '*', '>'": "-2.11",
+    "10052 stream name is required and can not contain '.', '*', '>', '\\', '/'": "2.12-",
+    "10052 stream name is too long, maximum allowed is N": "",
+    '10052 subject "…" overlaps with "…"': "",
+    "10052 subject delete marker TTL must be at least N second": "2.11-",
+    "10052 subject delete marker TTL must not be negative": "2.11-",
+    "10052 subject delete marker cannot be set if message TTLs are disabled": "2.11-",
+    "10052 subject delete marker cannot be set if roll-ups are disabled": "2.11-",
+    "10052 subjects overlap with jetstream api": "-2.9",
+    "10052 subjects that overlap with jetstream api require no-ack to be true": "2.10-",
+    "10052 subjects that overlap with system api require no-ack to be true": "2.10-",
+    "10056 stream name in subject does not match request": "",
+    "10065 subjects overlap with an existing stream": "",
+    "10133 replicas count cannot be negative": "",
+    "10157 pedantic mode": "2.11-",
+    "10185 JetStream minimum api level required": "2.12-",
+    "ok": "",
+}
+_RULES_OF: Final[dict[str, dict[str, str]]] = {
+    "STREAM.CREATE": {
+        **_RULES,
+        "10052 stream configuration for create can not be sealed": "",
+        "10052 stream has no mirror but does have mirror direct": "",
+        "10058 stream name already in use with a different configuration": "",
+        "10074 replicas > N not supported in non-clustered mode": "",
+        "10128 Stream name can not contain path separators": "",
+    },
+    "STREAM.UPDATE": {
+        **_RULES,
+        "10052 message TTL status can not be disabled": "2.11-",
+        "10052 stream configuration update can not cancel deny message deletes": "",
+        "10052 stream configuration update can not cancel deny purge": "",
+        "10052 stream configuration update can not change MaxConsumers": "-2.11",
+        "10052 stream configuration update can not change message counter setting": "2.12-",
+        "10052 stream configuration update can not change retention policy": "-2.9",
+        "10052 stream configuration update can not change retention policy to/from workqueue": "2.10-",
+        "10052 stream configuration update can not change storage type": "",
+        "10052 stream configuration update can not unseal a sealed stream": "",
+        "10059 stream not found": "",
+        "10069 change to limits violates consumers": "2.10-",
+        "10074 replicas > N not supported in non-clustered mode": "2.14-",
+    },
+    "STREAM.DELETE": {"ok": "", "10038 expected an empty request payload": "", "10059 stream not found": ""},
+    "STREAM.INFO": {"ok": "", "10025 invalid JSON": "", "10059 stream not found": ""},
+    "STREAM.NAMES": {"ok": "", "10025 invalid JSON": ""},
+    "STREAM.LIST": {"ok": "", "10025 invalid JSON": ""},
+    "INFO": {"ok": "2.10-"},
+}
+
+
+def _between(versions: str) -> tuple[int, int]:
+    """Return from which to which version something is so; "2.12-" since then, "-2.11" until then."""
+    first, _, last = versions.partition("-")
+    return _VERSIONS.index(first or _VERSIONS[0]), _VERSIONS.index(last or _VERSIONS[-1])
+
+
+_ROWS: Final = [
+    ((rule_, outcome), *_between(versions))
+    for rule_, outcomes in _RULES_OF.items()
+    for outcome, versions in outcomes.items()
+]
+
 slots = st.sampled_from([0, 0, 1, 2])
 fields = st.sampled_from(sorted(_VALUES)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(_VALUES[name])))
 changes = st.lists(fields, max_size=4, unique_by=lambda field: field[0]).map(dict)
 broken = st.sampled_from([*[{}] * len(_BROKEN) * 8, *_BROKEN])
-refused = st.lists(st.sampled_from(_REFUSED), min_size=2, max_size=3).map(
+refused = st.lists(st.sampled_from(_REFUSED), min_size=1, max_size=3).map(
     lambda chosen: {name: value for each in chosen for name, value in each.items()}
 )
 subjects = st.one_of(st.none(), st.none(), st.sampled_from(_TOKENS), st.sampled_from(_RESERVED))
@@ -99,6 +196,11 @@ spellings = st.sampled_from([*["plain"] * 8, "shouted", "twice", "split", "follo
 
 class Configuration(Family):
     name = "configuration"
+    expected = frozenset(row for row, _, _ in _ROWS)
+    lacking: ClassVar = {
+        version: frozenset(row for row, first, last in _ROWS if not first <= at <= last)
+        for at, version in enumerate(_VERSIONS)
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,9 +232,10 @@ class Configuration(Family):
 
     # -- rules ----------------------------------------------------------------------------------
 
-    @initialize(storage=st.sampled_from(["memory", "file"]))
-    def begin(self, storage: str) -> None:
-        self._configure("CREATE", 0, self._config(0, {"storage": storage}, ["a", "b", "c.>"]), "plain", "")
+    @initialize(storage=st.sampled_from(["memory", "file"]), beginning=st.sampled_from(_BEGINNINGS))
+    def begin(self, storage: str, beginning: dict[str, Any]) -> None:
+        given = self._config(0, {"storage": storage, **beginning}, ["a", "b", "c.>"])
+        self._configure("CREATE", 0, given, "plain", "")
 
     @rule(
         verb=st.sampled_from(["CREATE", "UPDATE"]),
@@ -155,17 +258,31 @@ class Configuration(Family):
     def is_wrong_in_several_ways(self, verb: str, slot: int, changes: dict[str, Any]) -> None:
         self._configure(verb, slot, self._config(slot, {}, None) | changes, "plain", "")
 
-    @rule(verb=st.sampled_from(["UPDATE", "UPDATE", "CREATE"]), slot=slots, changes=changes, subjects=subjects)
+    @rule(
+        verb=st.sampled_from(["UPDATE", "UPDATE", "CREATE"]),
+        slot=slots,
+        changes=changes,
+        subjects=st.one_of(st.none(), st.none(), subjects),
+    )
     def goes_on_from_what_is(self, verb: str, slot: int, changes: dict[str, Any], subjects: list[Any] | None) -> None:
         given = self._accepted.get(slot, self._config(slot, {}, None)) | changes
         if subjects is not None and not given.get("no_ack"):
             given["subjects"] = self._config(slot, {}, subjects)["subjects"]
         self._configure(verb, slot, given, "plain", "")
 
-    @rule(verb=st.sampled_from(["CREATE", "UPDATE"]), name=st.sampled_from(_NAMES), changes=changes)
-    def names(self, verb: str, name: str, changes: dict[str, Any]) -> None:
+    @rule(slot=st.sampled_from([0, 0, 0, 1]), turn=st.sampled_from(_TURNS))
+    def turns(self, slot: int, turn: dict[str, Any]) -> None:
+        self._configure("UPDATE", slot, self._accepted.get(slot, self._config(slot, {}, None)) | turn, "plain", "")
+
+    @rule(
+        verb=st.sampled_from(["CREATE", "UPDATE"]),
+        name=st.sampled_from(_NAMES),
+        called=st.one_of(st.none(), st.none(), st.sampled_from(["other", "a.b"])),
+        changes=changes,
+    )
+    def names(self, verb: str, name: str, called: str | None, changes: dict[str, Any]) -> None:
         name = name.format(self.space)
-        body = {"storage": "memory", "subjects": [f"{self.space}.named"], **changes, "name": name}
+        body = {"storage": "memory", "subjects": [f"{self.space}.named"], **changes, "name": called or name}
         self.request(f"STREAM.{verb}.{name}", body)
 
     @rule(tokens=st.lists(st.sampled_from(["a", "b", "b", "c.x", "a.x"]), min_size=1, max_size=6))
@@ -176,6 +293,8 @@ class Configuration(Family):
 
     @rule(slot=slots, name=st.sampled_from("cd"), pending=st.sampled_from([0, 3, 9]))
     def is_consumed(self, slot: int, name: str, pending: int) -> None:
+        if self._accepted.get(slot, {}).get("num_replicas", 1) > 1:
+            return
         stream = self._name(slot)
         config = {"durable_name": name, "ack_policy": "explicit", "max_ack_pending": pending}
         self.request(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
@@ -215,7 +334,8 @@ class Configuration(Family):
 
     @rule(body=st.sampled_from(_BODIES))
     def account(self, body: bytes) -> None:
-        self.request("INFO", body)
+        if self.profile != "2.9":
+            self.request("INFO", body)
 
 
 def _spelled(given: dict[str, Any], spelling: str) -> bytes:
