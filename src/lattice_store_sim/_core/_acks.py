@@ -302,8 +302,8 @@ class Acks:
     # -- what happens to the stream -------------------------------------------------------------
 
     def tracks(self, sequence: int) -> bool:
-        """Return whether anything is known of a delivery of that message."""
-        return sequence in self.pending or sequence in self.redelivered
+        """Return whether anything is to be done when that message leaves the stream."""
+        return sequence in self.pending or (self._profile.lost_redeliveries_forgotten and sequence in self.redelivered)
 
     def dropped(self, sequence: int) -> list[int]:
         """Take a message that has left the stream for acked; return what the consumer may be done with now."""

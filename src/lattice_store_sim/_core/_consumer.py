@@ -13,13 +13,13 @@ from lattice_store.model import Message
 from lattice_store_sim._core._acks import Ack, Acks
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import ConsumerInfo
-from lattice_store_sim._core._consumer_set import Purge
 from lattice_store_sim._core._delivery import Delivery, Pace
 from lattice_store_sim._core._idleness import Idleness
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._position import Position
 from lattice_store_sim._core._pull_rules import judged
 from lattice_store_sim._core._pulls import PullRequest, Pulls, Refusal, Waiting
+from lattice_store_sim._core._purge_notice import PurgeNotice
 from lattice_store_sim._core._push import Push
 
 if TYPE_CHECKING:
@@ -117,17 +117,17 @@ class Consumer:
                 self._gone.append(message.sequence)
         self._signalled |= bool(self._gone or self.acks.stale)
 
-    def purged(self, purge: Purge) -> None:
+    def purged(self, purge: PurgeNotice) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
         log, filters = self._stream.log, self.config.filters
-        if purge.is_counted_singly:
-            if purge.tells_of_one(filters):
-                self.removed(purge.removed[0])
+        if purge.single is not None:
+            if purge.reaches(filters, purge.single):
+                self.removed(purge.single)
         elif purge.removed:
             self.position.recount()
             self.acks.forget_redelivered_below(log.first_sequence)
-        if purge.covers(filters, all_of_them=self._stream.context.profile.purges_cover_every_filter):
-            self.position.skip_to(first := purge.first_left(log))
+        if purge.covers(filters):
+            self.position.skip_to(first := purge.first_left)
             self._gone += self.acks.purged(first)
         elif purge.touches(filters):
             self.position.skip_to(first := log.first_sequence)
@@ -152,6 +152,7 @@ class Consumer:
         """Do all that is due by *now_ns*."""
         if self._held is not None and self._held.until_ns <= now_ns:
             self._release(now_ns)
+            self._signalled = True
         if _has_come(self.acks.deadline_ns, now_ns):
             self.acks.expire(now_ns, self._stream.log.first_sequence)
             self._signalled = True
@@ -267,7 +268,6 @@ class Consumer:
         assert self._held is not None
         delivery, request = self._held.delivery, self._held.request
         self._held = None
-        self._signalled = True
         context, sequence = self._stream.context, delivery.message.sequence
         self.acks.deliver(sequence, delivery.count, now_ns)
         self._delivered_ns = now_ns

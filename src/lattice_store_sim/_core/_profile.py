@@ -79,8 +79,6 @@ class ServerProfile:
     """Whether an update can not change the retention at all; up to 2.9."""
     new_subject_limit_evicts: bool = True
     """Whether an update evicts what a new ``max_msgs_per_subject`` has no room for, from 2.14 on; before, a lowered one."""
-    update_evicts_anyway: bool = False
-    """Whether an update evicts what the totals have no room for also under discard policy new; up to 2.9."""
     file_surplus_stays: bool = False
     """Whether a file stream drops one message for each it stores, however many its subject has too many; up to 2.9."""
     unused_files_restart_at_1: bool = False
@@ -209,6 +207,10 @@ class ServerProfile:
     """Whether redeliveries of a message are forgotten when it leaves the stream, from 2.14 on."""
     idle_awaits_acks: bool = True
     """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.11 on."""
+    memory_purges_told_singly: bool = False
+    """Up to 2.12 consumers learn of each message that a purge by filter takes from memory as if it were deleted."""
+    single_file_purges_told: bool = True
+    """Whether consumers learn which was the only message that a purge by filter took from a file; from 2.11 on."""
     purges_cover_every_filter: bool = True
     """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
     refused_priorities_served: bool = False
@@ -266,6 +268,7 @@ _2_12: Final = attrs.evolve(
     changeable_in_consumers=frozenset({"mem_storage"}),
     lifted_consumer_limits_ignored=False,
     ack_floor_at_creation=False,
+    memory_purges_told_singly=True,
     no_redelivery_forgotten=False,
     lost_redeliveries_forgotten=False,
     refused_priorities_served=True,
@@ -305,6 +308,7 @@ _2_11: Final = attrs.evolve(
 )
 _2_10: Final = attrs.evolve(
     _2_11,
+    single_file_purges_told=False,
     version="2.10.26",
     invalid_rollup_answered=False,
     api_level=None,
@@ -341,7 +345,6 @@ _2_9: Final = attrs.evolve(
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),
     retention_fixed=True,
-    update_evicts_anyway=True,
     file_surplus_stays=True,
     unused_files_restart_at_1=True,
     unused_file_lists_0=False,
