@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from tests.agreement.families._consumer_outcomes import EXPECTED, LACKING
 from tests.agreement.families._consumer_settings import (
     BASES,
     BROKEN,
@@ -57,6 +58,8 @@ pauses = st.sampled_from(
 
 class Consumers(Family):
     name = "consumers"
+    expected = EXPECTED
+    lacking = LACKING
     states_every = 4
 
     @initialize(storage=st.sampled_from(["memory", "file"]), settings=st.sampled_from(STREAMS))

@@ -170,6 +170,7 @@ class Push(Family):
     def forget(self, name: str) -> None:
         """Listen no longer to a consumer, if somebody does."""
         if name in self.groups:
+            compare_states(self.pair)
             self.pair.unsubscribe(self.subjects[name], self.groups.pop(name))
 
     @rule(name=names, group=st.sampled_from(["", "", "g"]))
