@@ -27,7 +27,7 @@ BOUNDED: Final = settings(
     derandomize=True,  # a verdict on a change, the same each time; the long run looks for what is new
 )
 _LONG: Final = settings(_COMMON, stateful_step_count=50, phases=[Phase.generate, Phase.shrink])
-_FIRST_ROUND, _LARGEST_ROUND = 20, 500
+_FIRST_ROUND, _LARGEST_ROUND = 5, 500
 
 
 def all_families() -> dict[str, type[Machine]]:
