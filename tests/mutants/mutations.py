@@ -77,13 +77,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a message of exactly the largest size is refused",
-        *("publish", "_core/_publish"),
+        *("limits", "_core/_publish"),
         "max_msg_size < len(",
         "max_msg_size <= len(",
     ),
     Mutation(
         "a rollup keeps two messages",
-        *("publish", "_core/_stream"),
+        *("limits", "_core/_stream"),
         "self._purge(_rolled_up(control, message.subject), keep=1)",
         "self._purge(_rolled_up(control, message.subject), keep=2)",
     ),

@@ -37,7 +37,7 @@ settings = st.builds(
     limits,
     st.sampled_from(_NEW),
 )
-sizes = st.one_of(st.integers(0, 40), st.sampled_from([0, 0, 41, 60, 150, 300]))
+sizes = st.one_of(st.integers(0, 40), st.sampled_from([0, 0, 10, 40, 41, 60, 150, 300]))
 messages = st.lists(st.tuples(tokens, sizes, st.sampled_from(_HEADERS)), min_size=1, max_size=8)
 
 
@@ -68,6 +68,16 @@ class Limits(RemovingFamily):
             for token, size, headers in messages
             if self.profile != "2.9" or ("Nats-Rollup", "all") not in headers
         )
+
+    @rule(token=tokens, over=st.sampled_from([0, 1]))
+    def fill(self, token: str, over: int) -> None:
+        """Publish what fits to the byte, or is one too large."""
+        info = self.request(f"STREAM.INFO.{self.stream(0)}")
+        subject = f"{self.space}.0.{token}"
+        overhead = 16 if self.storages[0] == "memory" else 30
+        size = info["config"]["max_bytes"] - info["state"]["bytes"] - len(subject) - overhead + over
+        if size >= 0:
+            self.publish(subject, b"x" * size)
 
     @rule(settings=settings)
     def update(self, settings: Settings) -> None:
