@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Protocol
 
-from msgspec.structs import replace
-
 from lattice_store.model import Message, StreamState
 from lattice_store.subjects import is_literal
 from lattice_store_sim._core import _purge, _time_search
@@ -119,9 +117,6 @@ class Log:
     def change_limits(self, config: StreamConfig) -> None:
         """Take over changed limits and enforce them: the totals first, then each subject, as the server does."""
         before = self._max_per_subject
-        if self.profile.update_evicts_anyway:
-            self._set_limits(replace(config, discard="old"))
-            self._enforce_totals()
         self._set_limits(config)
         self._enforce_totals()
         if self.profile.new_subject_limit_evicts or self._max_per_subject < before:
@@ -160,6 +155,8 @@ class Log:
 
     def purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
         """Remove many messages, return how many; see `_purge`."""
+        if filter_ in ("", ">") and not before and not keep:
+            self._skipped = 0, 0
         return _purge.purge(self, filter_, before, keep)
 
     def remove_all(self, sequences: Iterable[int]) -> int:

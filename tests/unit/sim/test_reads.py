@@ -113,9 +113,11 @@ def test_older_versions_find_a_time_where_only_the_beginning_was_removed(removed
     assert log.first_since(hundredth * TENTH // 10) == exact.first_since(hundredth * TENTH // 10)
 
 
+@pytest.mark.pins("time_search")
 @pytest.mark.parametrize(
     ("version", "memory", "file"),
     [
+        ("2.9", None, [1, 5, 5, 0, 0]),
         ("2.10", [1, 3, 7, 8, 8], [1, 5, 5, 0, 0]),
         ("2.11", [1, 3, 7, 8, 8], [0, 0, 0, 0, 0]),
         ("2.12", [1, 5, 5, 8, 8], [1, 5, 5, 8, 8]),
@@ -124,7 +126,9 @@ def test_older_versions_find_a_time_where_only_the_beginning_was_removed(removed
     ],
 )
 def test_where_a_time_leads_among_removed_messages(version, memory, file):
-    """As observed at consumers with a start time, where 0 becomes the first sequence."""
+    """As observed at consumers with a start time, where 0 becomes the first sequence; on memory 2.9 falls."""
     for storage, expected in ((StorageType.MEMORY, memory), (StorageType.FILE, file)):
+        if expected is None:
+            continue
         log = filled(["s.a"] * 7, [2, 3, 4, 6, 7], PROFILES[version], storage=storage)
         assert [log.first_since(sequence * TENTH) for sequence in (1, 2, 5, 6, 7)] == expected

@@ -132,7 +132,7 @@ def test_a_new_limit_for_each_subject_evicts_from_2_14_on(version, expected):
     assert kept(wire) == expected
 
 
-@pytest.mark.pins("update_evicts_anyway")
+@pytest.mark.pins("discard_new_evicts")
 @per_version(("2.9", "2.9", [2]), ("2.10", "2.15", [1, 2]))
 def test_a_lowered_total_evicts_also_under_discard_policy_new_up_to_2_9(version, expected):
     wire = Wire.with_stream(version, "ab", discard="new")

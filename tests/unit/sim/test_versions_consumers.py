@@ -90,6 +90,13 @@ def test_a_priority_is_looked_at_from_2_12_on(version, expected, priority):
     assert statuses(answers) == expected
 
 
+@pytest.mark.pins("later_fields")
+@per_version(("2.9", "2.10", False), ("2.11", "2.15", True))
+def test_a_pull_may_name_a_group_from_2_11_on(version, expected):
+    [answer] = with_consumer(version).ask("CONSUMER.MSG.NEXT.S.C", {"group": 1})
+    assert answer.headers.startswith(b"NATS/1.0 400 Bad Request - json: ") is expected
+
+
 def test_a_pull_that_names_no_batch_gets_one_message_but_is_told_otherwise():
     for asked, pending in (({}, -1), ({"batch": 1}, 0), ({"batch": 0}, -1)):
         _, done = with_consumer("2.15").ask("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1000, **asked})

@@ -147,6 +147,13 @@ def test_a_status_is_stored_up_to_2_11(version, expected):
     assert stored_headers(wire) == expected
 
 
+@pytest.mark.pins("no_responders_subject")
+@per_version(("2.9", "2.11", b"NATS/1.0 503\r\n\r\n"), ("2.12", "2.15", b"NATS/1.0 503\r\nNats-Subject: x\r\n\r\n"))
+def test_the_subject_that_nobody_listens_to_is_named_from_2_12_on(version, expected):
+    [answer] = Wire.with_stream(version).send("x")
+    assert answer.headers == expected
+
+
 # -- discard policy new -----------------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ def test_a_get_knows_batches_and_start_times_from_2_11_on(asked, old, new):
         assert (answer["error"]["err_code"] if "error" in answer else "message") == expected, version
 
 
+@pytest.mark.pins("unknown_get_fields")
 @per_version(("2.9", "2.11", ["hdrs", "seq", "subject", "time"]), ("2.12", "2.15", ["seq", "subject", "time"]))
 def test_a_get_knows_how_to_leave_out_headers_from_2_12_on(version, expected):
     wire = Wire.with_stream(version)
@@ -48,6 +49,7 @@ def test_a_get_knows_how_to_leave_out_headers_from_2_12_on(version, expected):
     assert (answer.headers == b"") == ("hdrs" not in expected)
 
 
+@pytest.mark.pins("unknown_get_fields")
 @pytest.mark.parametrize(
     ("asked", "old", "new"),
     [
@@ -174,7 +176,8 @@ def test_a_purge_of_a_subject_below_sequence_1(version, expected):
 
 @pytest.mark.pins("memory_keeps_by_sequence")
 @pytest.mark.parametrize(
-    ("version", "memory"), [("2.10", [6]), ("2.11", [6]), ("2.12", [6]), ("2.14", [3, 6]), ("2.15", [3, 6])]
+    ("version", "memory"),
+    [("2.10", [6]), ("2.11", [6]), ("2.12", [6]), ("2.14", [3, 6]), ("2.15", [3, 6])],
 )
 def test_a_purge_that_keeps_counts_sequences_on_memory_up_to_2_12(version, memory):
     for storage, expected in (("memory", memory), ("file", [3, 6])):
