@@ -86,6 +86,13 @@ class Removal(RemovingFamily):
     def purges(self, asked: dict[str, Any]) -> None:
         self.purge(asked)
 
+    @rule(back=st.integers(0, 4))
+    def purges_near_the_end(self, back: int) -> None:
+        """Purges beyond the end move it away from small sequences."""
+        last = self.request(f"STREAM.INFO.{self.stream(0)}")["state"]["last_seq"]
+        if last > back:
+            self.purge({"seq": last - back})
+
     @rule(api=st.sampled_from(["STREAM.MSG.DELETE", "STREAM.PURGE"]), slot=slots, body=st.sampled_from(_BODIES))
     def bodies(self, api: str, slot: int, body: bytes) -> None:
         """Also to a stream that does not exist."""
