@@ -21,7 +21,6 @@ _COMMON: Final = settings(
 )
 BOUNDED: Final = settings(
     _COMMON,
-    max_examples=100,
     stateful_step_count=30,
     phases=[Phase.generate],  # shrinking against a server takes minutes: the long run's
     derandomize=True,  # a verdict on a change, the same each time; the long run looks for what is new
@@ -44,13 +43,13 @@ def all_families() -> dict[str, type[Machine]]:
     return dict(sorted(found.items()))
 
 
-def run_bounded(family: type[Machine], ground: Ground, bounds: settings = BOUNDED) -> None:
-    """Run a bounded number of examples.
+def run_bounded(family: type[Machine], ground: Ground) -> None:
+    """Run the family's bounded number of examples.
 
     Raises:
         DifferenceError: the two sides disagree.
     """
-    run_state_machine_as_test(family.on(ground), settings=bounds)
+    run_state_machine_as_test(family.on(ground), settings=settings(BOUNDED, max_examples=family.bounded_examples))
 
 
 def run_long(family: type[Machine], ground: Ground, operations: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from lattice_store.model import PubAck
 from lattice_store.nats import LocalServer
@@ -90,5 +91,5 @@ def test_a_server_agrees_with_another_of_its_version(nats_server: LocalServer) -
     """What no two servers agree about is not compared."""
     few = settings(BOUNDED, max_examples=4, stateful_step_count=10)
     with LocalServer() as leading, _TwoServers(leading, nats_server) as ground:
-        run_bounded(all_families()["publish"], ground, few)
+        run_state_machine_as_test(all_families()["publish"].on(ground), settings=few)
     assert ground.tally.states > 0

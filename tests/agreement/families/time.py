@@ -63,6 +63,7 @@ messages = st.lists(
 class Time(Family):
     name = "time"
     weight = 0.015
+    bounded_examples = 6
     lateness_ns = 500 * _MS
     states_every = 2
     expected: ClassVar[frozenset[Row]] = frozenset(
