@@ -213,6 +213,8 @@ class ServerProfile:
     """Whether consumers learn which was the only message that a purge by filter took from a file; from 2.11 on."""
     purges_cover_every_filter: bool = True
     """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
+    dry_pulls_told_apart: bool = True
+    """Whether a pull that does not wait is told that messages ran out (404), from 2.11 on; before, that time did (408)."""
     refused_priorities_served: bool = False
     """In 2.11 and 2.12, a pull request refused for the priorities its consumer has not is served nevertheless."""
 
@@ -329,6 +331,7 @@ _2_10: Final = attrs.evolve(
     workqueue_pull_refusal="consumer in pull mode requires ack policy",
     consumer_pauses=False,
     idle_awaits_acks=False,
+    dry_pulls_told_apart=False,
     refused_priorities_served=False,
 )
 _2_9: Final = attrs.evolve(

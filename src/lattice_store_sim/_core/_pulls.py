@@ -159,7 +159,9 @@ class Pulls:
         if request.expired(now_ns):
             return request.status(408, "Request Timeout")
         if dry and request.no_wait and (request.expires_ns is None or request.served):
-            return status(request.reply, 404, "No Messages")
+            if self._context.profile.dry_pulls_told_apart:
+                return status(request.reply, 404, "No Messages")
+            return request.status(408, "Request Timeout")
         return None
 
     def close(self, description: str) -> None:

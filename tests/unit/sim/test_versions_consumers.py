@@ -9,8 +9,8 @@ from tests.unit.sim.wire.wire import Wire
 SECOND = 1_000_000_000
 
 
-def with_consumer(version: str, tokens: str = "ab", **config) -> Wire:
-    wire = Wire.with_stream(version, tokens)
+def with_consumer(version: str, tokens: str = "ab", storage: str = "memory", **config) -> Wire:
+    wire = Wire.with_stream(version, tokens, storage=storage)
     put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", **config})
     return wire
 
@@ -57,6 +57,36 @@ def test_a_purge_of_one_filter_moves_a_consumer_with_several_up_to_2_14(version,
     wire = with_consumer(version, "aab", filter_subjects=["s.a", "s.b"])
     wire("STREAM.PURGE.S", {"filter": "s.a"})
     assert info(wire)["delivered"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("lost_redeliveries_forgotten")
+@per_version(("2.9", "2.12", 1), ("2.14", "2.15", 0))
+def test_redeliveries_of_a_message_are_forgotten_with_it_from_2_14_on(version, expected):
+    wire = with_consumer(version, max_deliver=2)
+    for _ in range(2):
+        [delivery] = wire.ask("CONSUMER.MSG.NEXT.S.C")
+        wire.send(delivery.reply, b"-NAK")
+    assert len(wire.ask("CONSUMER.MSG.NEXT.S.C")) == 1  # the first message is given up
+    wire("STREAM.MSG.DELETE.S", {"seq": 1})
+    assert info(wire)["num_redelivered"] == expected
+
+
+@pytest.mark.pins("single_file_purges_told")
+@per_version(("2.10", "2.10", 1), ("2.11", "2.15", 0))
+def test_a_purge_of_the_only_message_ends_its_wait_for_an_ack_on_file_from_2_11_on(version, expected):
+    for storage in ("memory", "file"):
+        wire = with_consumer(version, "ba", storage=storage)
+        first, _ = wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})
+        wire.send(first.reply)
+        wire("STREAM.PURGE.S", {"filter": "s.a"})
+        assert info(wire)["num_ack_pending"] == (expected if storage == "file" else 0)
+
+
+@pytest.mark.pins("dry_pulls_told_apart")
+@per_version(("2.9", "2.10", "408 Request Timeout"), ("2.11", "2.15", "404 No Messages"))
+def test_a_pull_that_does_not_wait_is_told_that_messages_ran_out_from_2_11_on(version, expected):
+    answers = with_consumer(version).ask("CONSUMER.MSG.NEXT.S.C", {"batch": 5, "no_wait": True})
+    assert statuses(answers) == ["", "", expected]
 
 
 OVERFLOW = "400 Bad Request - Not a Overflow Priority consumer"
