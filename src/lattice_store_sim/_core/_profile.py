@@ -211,6 +211,8 @@ class ServerProfile:
     """Up to 2.12 consumers learn of each message that a purge by filter takes from memory as if it were deleted."""
     single_file_purges_told: bool = True
     """Whether consumers learn which was the only message that a purge by filter took from a file; from 2.11 on."""
+    purges_cover_unfiltered: bool = False
+    """Whether a purge by filter moves also a consumer without filters beyond what it removed; up to 2.9."""
     purges_cover_every_filter: bool = True
     """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
     dry_pulls_told_apart: bool = True
@@ -337,6 +339,7 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    purges_cover_unfiltered=True,
     discard_new_evicts=True,
     full_size_counted=False,
     skips_shown_as_first=frozenset({"file"}),

@@ -45,7 +45,7 @@ class PurgeNotice:
 
     def covers(self, filters: tuple[str, ...]) -> bool:
         """Return whether the purge was about what a consumer of these filters gets."""
-        if not self._filter:
+        if not self._filter or (not filters and self._log.profile.purges_cover_unfiltered):
             return True
         covered = [covers(self._filter, one) for one in filters]
         return any(covered) and (all(covered) or not self._log.profile.purges_cover_every_filter)

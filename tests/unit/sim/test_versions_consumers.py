@@ -51,6 +51,16 @@ def test_an_inactive_consumer_awaits_its_last_ack_from_2_11_on(version, expected
     assert ("error" not in info(wire)) is expected
 
 
+@pytest.mark.pins("purges_cover_unfiltered")
+@per_version(("2.9", "2.9", 0, 3), ("2.10", "2.15", 1, 2), names=("pending", "looked_at"))
+def test_a_purge_by_filter_moves_a_consumer_without_filters_up_to_2_9(version, pending, looked_at):
+    wire = with_consumer(version, "aab")
+    assert len(wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})) == 2
+    wire("STREAM.PURGE.S", {"filter": "s.a"})
+    told = info(wire)
+    assert (told["num_pending"], told["delivered"]["stream_seq"]) == (pending, looked_at)
+
+
 @pytest.mark.pins("purges_cover_every_filter")
 @per_version(("2.10", "2.14", 3), ("2.15", "2.15", 2))
 def test_a_purge_of_one_filter_moves_a_consumer_with_several_up_to_2_14(version, expected):
@@ -69,6 +79,17 @@ def test_redeliveries_of_a_message_are_forgotten_with_it_from_2_14_on(version, e
     assert len(wire.ask("CONSUMER.MSG.NEXT.S.C")) == 1  # the first message is given up
     wire("STREAM.MSG.DELETE.S", {"seq": 1})
     assert info(wire)["num_redelivered"] == expected
+
+
+@pytest.mark.pins("memory_purges_told_singly")
+@per_version(("2.10", "2.12", 1), ("2.14", "2.15", 3))
+def test_a_purge_of_several_messages_ends_their_waits_for_acks_in_memory_up_to_2_12(version, expected):
+    for storage in ("memory", "file"):
+        wire = with_consumer(version, "baab", storage=storage)
+        first, *_ = wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 4})
+        wire.send(first.reply)
+        wire("STREAM.PURGE.S", {"filter": "s.a"})
+        assert info(wire)["num_ack_pending"] == (expected if storage == "memory" else 3)
 
 
 @pytest.mark.pins("single_file_purges_told")
