@@ -83,7 +83,7 @@ def _add_subjects(state: dict[str, Any], asked: _InfoRequest, log: Log) -> dict[
     counts = log.subjects.counts(asked.subjects_filter) if asked.subjects_filter else {}
     if not counts:
         return {}
-    page, offset = page_of(sorted(counts), asked.offset, _SUBJECTS_PER_PAGE)
+    page, offset = page_of(sorted(counts), asked.offset, _SUBJECTS_PER_PAGE, log.profile)
     if page:
         state["subjects"] = {subject: counts[subject] for subject in page}
     shown = offset if log.profile.subjects_offset_clamped else max(asked.offset, 0)

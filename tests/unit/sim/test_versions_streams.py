@@ -2,6 +2,7 @@
 
 import pytest
 
+from lattice_store.errors import NotSimulatedError
 from lattice_store.limits import SECOND_NS
 from lattice_store_sim._core._profile import PROFILES
 from tests.unit.sim.versions import VERSIONS, per_version
@@ -201,6 +202,21 @@ def test_a_lowered_limit_of_each_subject_evicts_on_every_version(version):
     wire = Wire.with_stream(version, "aabaa", max_msgs_per_subject=3)
     update(wire, max_msgs_per_subject=1)
     assert list(wire.api.core.streams["S"].log.messages) == [3, 5]
+
+
+# -- infos -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.pins("negative_offsets_raised")
+@per_version(("2.9", "2.11", False), ("2.12", "2.15", True))
+def test_a_page_of_subjects_from_a_negative_offset(version, expected):
+    wire = Wire.with_stream(version, "ab")
+    asked = {"subjects_filter": ">", "offset": -1}
+    if expected:
+        assert wire("STREAM.INFO.S", asked)["state"]["subjects"] == {"s.a": 1, "s.b": 1}
+    else:
+        with pytest.raises(NotSimulatedError, match="negative offset ends nats-server"):
+            wire("STREAM.INFO.S", asked)
 
 
 # -- the account -------------------------------------------------------------------------------------
