@@ -51,7 +51,7 @@ class Acks:
         self.record = Record(config, before, before if profile.ack_floor_at_creation else 0)
         self.deliveries = 0
         """How many there were: the consumer sequence of the last."""
-        self.floor = SequencePair(0, before)
+        self.floor = SequencePair(0, before if profile.told_from_record else 0)
         self.pending: dict[int, int] = {}
         """Consumer sequences of first deliveries, by stream sequence; ascending."""
         self.redelivered: dict[int, int] = {}
@@ -60,7 +60,10 @@ class Acks:
         """What a purge took from the queue though it is still stored."""
         self.stale: set[int] = set()
         """What may be pending though its message is gone; it is found out once everything below it is gone too."""
-        self._stale_due_ns: int | None = None
+        self._rounds = False
+        """Whether the server looks through what is pending, time and again: from a delivery until it finds nothing."""
+        self._round_ns: int | None = None
+        """When it will find something to correct."""
         self._since_ns: dict[int, int] = {}
         """When the ack wait of what is pending began."""
         self._queue: OrderedDict[int, None] = OrderedDict()
@@ -87,6 +90,22 @@ class Acks:
     def delivered(self) -> SequencePair:
         """The last delivery, and the last message looked at."""
         return SequencePair(self.deliveries, self._position.next - 1)
+
+    def told(self, *, on_file: bool) -> tuple[SequencePair, SequencePair]:
+        """Return what an info tells as delivered and as ack floor.
+
+        A record on file is there from the beginning; in memory one that says nothing does not count.
+        """
+        if not self._profile.told_from_record:
+            return self.delivered, self.floor
+        record = self.record
+        return record.delivered if on_file or any(record.delivered) else self.delivered, record.floor
+
+    @property
+    def num_redelivered(self) -> int:
+        """How many messages an info tells to have been delivered again."""
+        delivers_once = self._config.max_deliver == 1 and self._profile.no_redeliveries_after_one
+        return 0 if delivers_once else len(self.redelivered)
 
     # -- delivering -----------------------------------------------------------------------------
 
@@ -138,7 +157,8 @@ class Acks:
         consumer_sequence = self._await_no_more(sequence)
         if consumer_sequence is not None:
             self.record.deliver(sequence, consumer_sequence, count)
-            self._move_floor(sequence, consumer_sequence)
+            if self._profile.giving_up_moves_floor:
+                self._move_floor(sequence, consumer_sequence)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -153,6 +173,7 @@ class Acks:
         return max([*self._config.backoff, self._config.ack_wait])
 
     def _await(self, sequence: int, since_ns: int, now_ns: int) -> None:
+        self._rounds = True
         self._since_ns[sequence] = since_ns
         heappush(self._due, (max(now_ns, since_ns + self._wait_ns(sequence)), sequence))
 
@@ -174,7 +195,7 @@ class Acks:
         while self._due and not self._is_due(*self._due[0]):
             heappop(self._due)
         due = [self._due[0][0]] if self._due else []
-        return min(due if self._stale_due_ns is None else [*due, self._stale_due_ns], default=None)
+        return min(due if self._round_ns is None else [*due, self._round_ns], default=None)
 
     @property
     def last_due_ns(self) -> int | None:
@@ -188,7 +209,9 @@ class Acks:
     def expire(self, now_ns: int, first: int) -> None:
         """Queue what has waited long enough, in the order of the stream, but for what is gone below *first*."""
         self._drop_below(first)
-        self._stale_due_ns = None
+        self._round_ns = None
+        if not self.pending:
+            self.floor, self._rounds = self.delivered, False
         expired: set[int] = set()
         while (deadline := self.deadline_ns) is not None and deadline <= now_ns:
             expired.add(heappop(self._due)[1])
@@ -205,11 +228,12 @@ class Acks:
                 self._since_ns[sequence] = now_ns
                 self._queue.setdefault(sequence)
 
-    def look_for_stale(self, first: int, now_ns: int) -> None:
-        """Let what is pending and gone be found out with the next round of ack waits."""
+    def plan_round(self, first: int, now_ns: int) -> None:
+        """Let the next round find out what is pending and gone, and set the floor when nothing is pending."""
         self.stale &= self.pending.keys()
-        if self._stale_due_ns is None and any(sequence < first for sequence in self.stale):
-            self._stale_due_ns = now_ns + self._longest_wait_ns
+        last_round = not self._profile.told_from_record and self._rounds and not self.pending
+        if self._round_ns is None and (last_round or any(sequence < first for sequence in self.stale)):
+            self._round_ns = now_ns + self._longest_wait_ns
 
     def _drop_below(self, first: int) -> None:
         """Forget what is gone or below the floor and yet pending, as acks of policy all may leave it behind."""

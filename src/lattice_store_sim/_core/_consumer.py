@@ -205,8 +205,6 @@ class Consumer:
         for sequence in gone:
             self._settle(self.acks.dropped(sequence))
             self._acked_ns = now_ns
-        if self.acks.stale:
-            self.acks.look_for_stale(self._stream.log.first_sequence, now_ns)
         if self._held is None:
             paused = self._resume_ns is not None
             while not paused and self._may_deliver and self._deliver_next(now_ns):
@@ -214,11 +212,12 @@ class Consumer:
             if self._held is None:
                 self._pace.rest(self.position.next)
                 self.pulls.review(now_ns, self._last, dry=paused or not self.acks.full)
-        self._schedule()
+        self._schedule(now_ns)
         return True
 
-    def _schedule(self) -> None:
+    def _schedule(self, now_ns: int) -> None:
         """Let the stream know when something comes due here."""
+        self.acks.plan_round(self._stream.log.first_sequence, now_ns)
         if (deadline := self.deadline_ns) is not None:
             self._stream.due_by(deadline)
 
@@ -329,7 +328,7 @@ class Consumer:
             self.pull(ack.request, reply, now_ns)
         elif reply and confirmed:
             self._stream.context.send(Outgoing(reply))
-        self._schedule()
+        self._schedule(now_ns)
 
     def _take_ack(self, ack: Ack, now_ns: int) -> bool:
         """Return whether the ack is confirmed; one of what was not delivered yet is not."""
@@ -367,7 +366,7 @@ class Consumer:
             self._idleness.end()
         else:
             self._idleness.begin(now_ns)
-            self._schedule()
+            self._schedule(now_ns)
             self._stream.due_ns = 0
 
     # -- administration -------------------------------------------------------------------------
@@ -393,7 +392,7 @@ class Consumer:
         self.position.change_filters(config.filters)
         if config.filters != old.filters:
             self._stream.interest_changed(self)
-        self._schedule()
+        self._schedule(now_ns)
 
     def reset(self, sequence: int) -> None:
         """Begin anew at *sequence*."""
@@ -410,20 +409,19 @@ class Consumer:
         """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""
         self.position.clamp()
         self.pulls.review(now_ns, self._last, dry=False)
-        acks, record = self.acks, self.acks.record
-        # Kept on file there is a record from the beginning; in memory one that says nothing does not count.
-        on_file = self._stream.config.storage == "file" and not self.config.mem_storage
+        acks = self.acks
+        told = acks.told(on_file=self._stream.config.storage == "file" and not self.config.mem_storage)
         return ConsumerInfo(
             stream=self._stream.config.name,
             name=self.name,
             created_ns=self.created_ns,
             config=self.config,
-            delivered=record.delivered if on_file or any(record.delivered) else acks.delivered,
+            delivered=told[0],
             delivered_ns=self._delivered_ns,
-            ack_floor=record.floor,
+            ack_floor=told[1],
             acked_ns=self._acked_ns,
             num_ack_pending=len(acks.pending),
-            num_redelivered=0 if self.config.max_deliver == 1 else len(acks.redelivered),
+            num_redelivered=acks.num_redelivered,
             num_waiting=len(self.pulls),
             num_pending=self.position.pending,
             push_bound=self.push is not None and self.push.active,

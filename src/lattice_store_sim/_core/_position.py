@@ -119,7 +119,12 @@ class Position:
 
     def _take_from_snapshot(self) -> Message | None:
         sequence = self._snapshot.popleft()
-        self.next = (sequence if self._snapshot else self._resume) + 1
+        if not self._snapshot:
+            self.next = self._resume + 1
+        elif self._log.profile.snapshot_moves_position:
+            self.next = sequence + 1
+        else:
+            self.next += 1
         message = self._log.messages.get(sequence)
         if message is not None:
             self._ahead -= 1
@@ -157,7 +162,7 @@ class Position:
 def _start(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_subject: bool) -> int:
     """Return where a new consumer begins (consumer.go, ``selectStartingSeqNo``)."""
     first, last = log.first_sequence, log.last_sequence
-    if config.opt_start_seq:
+    if config.opt_start_seq and log.profile.start_beyond_end_waits:
         return max(config.opt_start_seq, first)
     if first == 0:
         return 1
@@ -168,6 +173,8 @@ def _start(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_su
             start = max((_last_of(log, one) for one in config.filters), default=last)
         case "last_per_subject":
             start = first if one_per_subject else snapshot[0] if snapshot else last
+        case "by_start_sequence":
+            start = config.opt_start_seq
         case "by_start_time" if config.opt_start_time is not None:
             start = _since(log, config.opt_start_time, config.filters)
         case _:

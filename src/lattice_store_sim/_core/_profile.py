@@ -145,6 +145,8 @@ class ServerProfile:
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
     unused_streams_purged: bool = True
     """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
+    changed_filters_lose_interest: bool = True
+    """Whether a consumer's new filters let go what only the old ones kept; from 2.10 on."""
     interest_beyond_floor: bool = True
     """Whether that change removes what is acked above a consumer's ack floor, too; from 2.12 on."""
 
@@ -199,8 +201,18 @@ class ServerProfile:
     """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
 
     # -- consumers at run time --------------------------------------------------------------------
+    start_beyond_end_waits: bool = True
+    """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
+    snapshot_moves_position: bool = True
+    """Whether deliveries of ``last_per_subject`` move the consumer's position to them, from 2.11 on, not by one."""
     ack_floor_at_creation: bool = True
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
+    told_from_record: bool = True
+    """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
+    giving_up_moves_floor: bool = True
+    """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    no_redeliveries_after_one: bool = True
+    """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
     lost_redeliveries_forgotten: bool = True
@@ -312,6 +324,11 @@ _2_11: Final = attrs.evolve(
 )
 _2_10: Final = attrs.evolve(
     _2_11,
+    start_beyond_end_waits=False,
+    snapshot_moves_position=False,
+    no_redeliveries_after_one=False,
+    told_from_record=False,
+    giving_up_moves_floor=False,
     single_file_purges_told=False,
     version="2.10.26",
     invalid_rollup_answered=False,
@@ -344,6 +361,7 @@ _2_9: Final = attrs.evolve(
     full_size_counted=False,
     skips_shown_as_first=frozenset({"file"}),
     unused_streams_purged=False,
+    changed_filters_lose_interest=False,
     skipped_ids_lead_there=False,
     purge_below_1="all",
     served_apart=False,
