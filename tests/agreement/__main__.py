@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--operations", type=int, default=100_000, help="compared per version, by all families together"
     )
-    parser.add_argument("--jobs", type=int, default=2, help="cells at a time")
+    parser.add_argument("--jobs", type=int, default=3, help="cells at a time; some wait more than they work")
     parser.add_argument("--report", type=Path, metavar="PAGE.md", help="also written beside it as JSON")
     return parser.parse_args()
 

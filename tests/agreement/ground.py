@@ -27,6 +27,7 @@ class Ground:
         self._running = Running(server)
 
     def __enter__(self) -> Self:
+        self._running.close()  # what an example left that did not come to its end
         return self
 
     def __exit__(

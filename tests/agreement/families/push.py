@@ -80,7 +80,8 @@ configs = st.builds(
 
 class Push(Family):
     name = "push"
-    weight: ClassVar = 0.5
+    weight: ClassVar = 0.25
+    bounded_examples: ClassVar = 20
     lateness_ns = 50 * _MS
 
     @initialize(

@@ -52,8 +52,9 @@ class Pair:
         return cls(ground, real)
 
     async def aclose(self) -> None:
-        for name in await self.real.list_streams(subject=f"{self.space}.>"):
-            await self.real.delete_stream(name)
+        for name in await self.real.list_streams():
+            if name != KEEPER:
+                await self.real.delete_stream(name)
         await self.real.aclose()
         await self.sim.aclose()
 
