@@ -62,7 +62,7 @@ class ServerProfile:
     age_before_window: bool = True
     """Whether ``max_age`` is checked before the duplicate window follows it, and refused if negative; from 2.12 on."""
     pedantic_said_twice: bool = False
-    """In 2.11, "pedantic mode" stands twice in the refusal of a duplicate window that would follow ``max_age``."""
+    """Whether "pedantic mode" stands twice in the refusal of a duplicate window that follows ``max_age``; in 2.11."""
     reserved_subjects: tuple[str, ...] = ("$JS.>", "$JSC.>", "$NRG.>")
     """What only a stream without acks may capture: $NRG from 2.11 on; in 2.9 nothing, but the API itself never."""
     reserved_by_overlap: bool = True
@@ -92,9 +92,9 @@ class ServerProfile:
 
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
-    """Up to 2.11 a duplicate is found before the expected sequences are looked at."""
+    """Whether a duplicate is found before the expected sequences are looked at; up to 2.11."""
     size_first: bool = True
-    """Up to 2.14 the message's size is checked after the last message ID and the rollup header."""
+    """Whether the message's size is checked first; up to 2.14 after the last message ID and the rollup header."""
     expected_subject_filter: bool = True
     """Whether Nats-Expected-Last-Subject-Sequence-Subject has a meaning; from 2.11 on."""
     expected_subject_filter_alone_refused: bool = True
@@ -112,7 +112,7 @@ class ServerProfile:
     rollup_passes_full_subject: bool = True
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
     message_ttl: bool = True
-    """Per-message TTLs and delete markers; from 2.11 on, plain data before."""
+    """Whether there are per-message TTLs and delete markers; from 2.11 on, before their headers are plain data."""
     repeated_headers_removed: bool = True
     """Whether all headers of a name are removed where one is to be; only the first up to 2.11."""
     headers_found_by_line: bool = True
@@ -124,7 +124,7 @@ class ServerProfile:
     old_last_id_restored: bool = True
     """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
     counters: bool = True
-    """Counters, and headers of schedules and atomic batches, have a meaning; from 2.12 on."""
+    """Whether there are counters, and headers of schedules and atomic batches have a meaning; from 2.12 on."""
 
     # -- reads ------------------------------------------------------------------------------------
     unknown_get_fields: frozenset[str] = frozenset()
@@ -132,7 +132,7 @@ class ServerProfile:
     direct_get_body_by_subject: bool = True
     """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
     batch_pending_before: bool = False
-    """In 2.11, Nats-Num-Pending of a batch counts the message itself, and that of ``multi_last`` goes one too low."""
+    """Whether a batch's Nats-Num-Pending counts the message itself, and a ``multi_last``'s goes one too low; in 2.11."""
     time_search: Literal["exact", "halve", "scan"] = "exact"
     """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
 
@@ -154,9 +154,9 @@ class ServerProfile:
     purge_below_1: Literal["none", "by storage", "all"] = "none"
     """What a purge below sequence 1 removes; up to 2.12 all that match, but from 2.10 on none of a whole memory stream."""
     memory_keeps_by_sequence: bool = False
-    """Up to 2.12 a purge that keeps n messages keeps the last n sequences on memory, stored or not."""
+    """Whether a purge that keeps n messages keeps the last n sequences on memory, stored or not; up to 2.12."""
     memory_purge_leaves_first: bool = False
-    """Up to 2.12 a purge by sequence that empties a memory stream leaves its first sequence and time where they were."""
+    """Whether a purge by sequence that empties a memory stream leaves its first sequence and time alone; up to 2.12."""
 
     # -- configuration of consumers ---------------------------------------------------------------
     unknown_consumer_policies: frozenset[str] = frozenset()
@@ -220,7 +220,7 @@ class ServerProfile:
     idle_awaits_acks: bool = True
     """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.11 on."""
     memory_purges_told_singly: bool = False
-    """Up to 2.12 consumers learn of each message that a purge by filter takes from memory as if it were deleted."""
+    """Whether consumers learn of each message that a purge by filter takes from memory as of a deletion; up to 2.12."""
     single_file_purges_told: bool = True
     """Whether consumers learn which was the only message that a purge by filter took from a file; from 2.11 on."""
     purges_cover_unfiltered: bool = False
@@ -230,7 +230,7 @@ class ServerProfile:
     dry_pulls_told_apart: bool = True
     """Whether a pull that does not wait is told that messages ran out (404), from 2.11 on; before, that time did (408)."""
     refused_priorities_served: bool = False
-    """In 2.11 and 2.12, a pull request refused for the priorities its consumer has not is served nevertheless."""
+    """Whether a pull refused for priorities that its consumer has not is served nevertheless; in 2.11 and 2.12."""
 
     @property
     def release(self) -> tuple[int, int]:
@@ -324,6 +324,8 @@ _2_11: Final = attrs.evolve(
 )
 _2_10: Final = attrs.evolve(
     _2_11,
+    pedantic_said_twice=False,
+    batch_pending_before=False,
     start_beyond_end_waits=False,
     snapshot_moves_position=False,
     no_redeliveries_after_one=False,

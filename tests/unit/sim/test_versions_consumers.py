@@ -32,6 +32,13 @@ def test_the_ack_floor_of_a_new_consumer_is_where_it_begins_from_2_14_on(version
     assert told["ack_floor"]["stream_seq"] == expected
 
 
+@pytest.mark.pins("start_beyond_end_waits")
+@per_version(("2.9", "2.10", 2), ("2.11", "2.15", 8))
+def test_a_consumer_that_begins_beyond_the_end_waits_for_its_sequence_from_2_11_on(version, expected):
+    told = info(with_consumer(version, deliver_policy="by_start_sequence", opt_start_seq=9))
+    assert told["delivered"]["stream_seq"] == expected
+
+
 @pytest.mark.pins("no_redelivery_forgotten")
 @per_version(("2.9", "2.12", 1), ("2.14", "2.15", 0))
 def test_a_redelivery_that_nobody_could_take_counts_as_one_up_to_2_12(version, expected):
