@@ -34,6 +34,7 @@ pyright: $(VENV)/.tests  ## The second type checker (brings its own node).
 
 agreement: $(VENV)/.tests  ## Simulator against every server version in use, 100,000 operations each; half an hour.
 	@$(BIN)/python -m tests.agreement --report docs/reference/agreement.md
+	@$(BIN)/python -m tests.agreement.coverage
 
 mutants: $(VENV)/.tests  ## Plant bugs in copies of the simulator, and see them found; some minutes.
 	@$(BIN)/python -m tests.mutants --report docs/reference/mutants.md

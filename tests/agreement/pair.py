@@ -27,7 +27,7 @@ _SHRINKING: Final = 0.4
 _POLL_S: Final = 0.005
 _SOON_NS: Final = SECOND_NS // 50
 _SHOWN: Final = 1500
-_PATIENCE_NS: Final = 2 * SECOND_NS
+_PATIENCE_NS: Final = 5 * SECOND_NS
 
 
 class Sending(NamedTuple):
