@@ -143,6 +143,8 @@ class ServerProfile:
     """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
     skipped_ids_lead_there: bool = True
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
+    skipped_rollups_purge: bool = True
+    """Whether a rollup that interests nobody removes what it replaces all the same; from 2.11 on."""
     unused_streams_purged: bool = True
     """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
     changed_filters_lose_interest: bool = True
@@ -205,12 +207,16 @@ class ServerProfile:
     """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
     snapshot_moves_position: bool = True
     """Whether deliveries of ``last_per_subject`` move the consumer's position to them, from 2.11 on, not by one."""
+    snapshot_recounted: bool = False
+    """Whether what is pending of ``last_per_subject`` is always the last messages ahead; up to 2.9."""
     ack_floor_at_creation: bool = True
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
     told_from_record: bool = True
     """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
     giving_up_moves_floor: bool = True
     """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    any_message_wakes: bool = False
+    """Whether a message that a waiting consumer does not want moves its position past it at once; up to 2.9."""
     no_redeliveries_after_one: bool = True
     """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
     no_redelivery_forgotten: bool = True
@@ -346,6 +352,7 @@ _2_10: Final = attrs.evolve(
     expected_subject_filter=False,
     skips_shown_as_first=frozenset({"file", "memory"}),
     headers_found_by_line=False,
+    skipped_rollups_purge=False,
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     time_search="scan",
@@ -367,6 +374,8 @@ _2_9: Final = attrs.evolve(
     skipped_ids_lead_there=False,
     purge_below_1="all",
     served_apart=False,
+    any_message_wakes=True,
+    snapshot_recounted=True,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),

@@ -65,16 +65,20 @@ def reader_gone(stream: Stream, done_to: int) -> None:
     if stream.config.retention != "interest":
         return
     if any(True for _ in _readers(stream)):
-        interest_changed(stream, done_to)
+        _remove_unneeded(stream, done_to)
     elif stream.log.last_sequence or stream.context.profile.unused_streams_purged:
         stream.log.purge("")
 
 
 def interest_changed(stream: Stream, done_to: int) -> None:
     """Remove what nobody needs, from a sequence on: a reader's filters have changed."""
-    if stream.config.retention == "interest":
-        later = [message for message in stream.log.messages.values() if message.sequence >= done_to]
-        stream.log.remove_all(message.sequence for message in later if not _is_needed(stream, message))
+    if stream.config.retention == "interest" and stream.context.profile.changed_filters_lose_interest:
+        _remove_unneeded(stream, done_to)
+
+
+def _remove_unneeded(stream: Stream, done_to: int) -> None:
+    later = [message for message in stream.log.messages.values() if message.sequence >= done_to]
+    stream.log.remove_all(message.sequence for message in later if not _is_needed(stream, message))
 
 
 def began(stream: Stream) -> None:

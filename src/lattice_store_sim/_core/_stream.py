@@ -172,7 +172,7 @@ class Stream:
         sequence = self.log.skip(message.time_ns)
         known_as = sequence if self.context.profile.skipped_ids_lead_there else 0
         self._remember(control, known_as, 0, message.time_ns)
-        if names.ROLLUP in control:
+        if names.ROLLUP in control and self.context.profile.skipped_rollups_purge:
             self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
@@ -209,7 +209,7 @@ class Stream:
         """End a consumer; who waits for its messages is told."""
         self.consumers.remove(consumer)
         consumer.close("Consumer Deleted")
-        _retention.reader_gone(self, consumer.acks.floor.stream_sequence)
+        _retention.reader_gone(self, consumer.acks.record.floor.stream_sequence)
 
     def close(self) -> None:
         """End with the stream: its consumers end too."""
@@ -218,7 +218,7 @@ class Stream:
 
     def interest_changed(self, consumer: Consumer) -> None:
         """Note that a consumer wants other subjects than before."""
-        _retention.interest_changed(self, consumer.acks.floor.stream_sequence)
+        _retention.interest_changed(self, consumer.acks.record.floor.stream_sequence)
 
     def settled(self, consumer: Consumer, sequences: Sequence[int]) -> None:
         """Note that a consumer is done with messages."""

@@ -1,0 +1,132 @@
+"""Retention by interest and as a work queue: which messages go, as consumers come, settle them and go.
+
+Each pull asks for what is there and no more, so that no request is left waiting. Not drawn up to 2.11: acks out of order,
+which leave a server without sight of the older messages of a subject (see `RemovingFamily`). Nor a consumer whose filter
+is taken away by an update: it then wants everything, yet a server does not tell it of anything new (stream.go,
+``swapSigSubs``). Nor consumers without acks: now and then a server keeps what it has delivered to them, because it looks
+before their ack floor is known to have moved (consumer.go, ``deliverMsg``; some 5 of 100 messages on 2.15.1). Nor a change
+from interest back to limits: then a server remembers of each consumer how it was, or what of it was looked at before.
+On 2.9 no rollups, which move its consumers in ways of their own (family ``pull``), and no other filters, after which it
+may deliver nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from tests.agreement.client import Arrival
+from tests.agreement.families.removing import RemovingFamily
+from tests.agreement.states import compare_states
+
+Settings = dict[str, Any]
+
+_HOUR_NS = 3600 * 10**9
+_CONFIGS: list[Settings] = [
+    *({"deliver_policy": policy} for policy in ("all", "all", "new", "last")),
+    {"max_deliver": 1},
+    {"max_ack_pending": 2},
+]
+
+storages = st.sampled_from(["memory", "file"])
+tokens = st.sampled_from(["a", "b", "a.x", "c"])
+filters = st.sampled_from(["a", "b", "*", "a.>", "nowhere"])
+names = st.sampled_from(["one", "two", "three"])
+headers = st.sampled_from([(), (), (), (("Nats-Msg-Id", "id"),), (("Nats-Rollup", "sub"),)])
+messages = st.lists(st.tuples(tokens, headers), min_size=1, max_size=6)
+
+
+class Retention(RemovingFamily):
+    name = "retention"
+    weight: ClassVar[float] = 0.5
+    expected = frozenset(
+        {
+            ("publish", "ok"),
+            ("publish", "duplicate"),
+            ("ack", "empty"),
+            ("CONSUMER.MSG.NEXT", "message"),
+            ("CONSUMER.CREATE", "ok"),
+            ("CONSUMER.CREATE", "10099 multiple non-filtered consumers not allowed on workqueue stream"),
+            ("CONSUMER.CREATE", "10100 filtered consumer not unique on workqueue stream"),
+            ("CONSUMER.DELETE", "ok"),
+        }
+    )
+
+    @initialize(storage=storages, retention=st.sampled_from(["interest", "interest", "workqueue", "limits", "limits"]))
+    def begin(self, storage: str, retention: str) -> None:
+        self.retention = retention
+        self.consumers: dict[str, Settings] = {}
+        self.delivered: list[Arrival] = []
+        self.create(0, storage, retention=retention, allow_rollup_hdrs=True)
+
+    @rule(messages=messages)
+    def publishes(self, messages: list[tuple[str, tuple[tuple[str, str], ...]]]) -> None:
+        self.publish_many(
+            (f"{self.space}.0.{token}", b"x", headers)
+            for token, headers in messages
+            if self.profile != "2.9" or ("Nats-Rollup", "sub") not in headers
+        )
+        compare_states(self.pair)
+
+    @rule(
+        name=names,
+        filter_=filters,
+        config=st.sampled_from(_CONFIGS),
+        acks=st.sampled_from(["explicit", "explicit", "all"]),
+    )
+    def create_consumer(self, name: str, filter_: str | None, config: Settings, acks: str) -> None:
+        if name in self.consumers:
+            return
+        config = {"durable_name": name, "ack_policy": acks, "ack_wait": _HOUR_NS, **config}
+        self._put(name, filter_, config)
+
+    @rule(name=names, filter_=filters)
+    def change_filter(self, name: str, filter_: str) -> None:
+        if name in self.consumers and self.profile != "2.9":
+            self._put(name, filter_, self.consumers[name])
+
+    def _put(self, name: str, filter_: str | None, config: Settings) -> None:
+        spelled = {} if filter_ is None else {"filter_subject": f"{self.space}.0.{filter_}"}
+        stream = self.stream(0)
+        request = {"stream_name": stream, "config": {**config, **spelled}}
+        answer = self.request(f"CONSUMER.DURABLE.CREATE.{stream}.{name}", request, rule="CONSUMER.CREATE")
+        if "error" not in answer:
+            self.consumers[name] = config
+
+    @rule(name=names)
+    def delete_consumer(self, name: str) -> None:
+        self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
+        self.consumers.pop(name, None)
+        compare_states(self.pair)
+
+    @rule(name=names, batch=st.integers(1, 4))
+    def pulls(self, name: str, batch: int) -> None:
+        if name not in self.consumers:
+            return
+        info = self.request(f"CONSUMER.INFO.{self.stream(0)}.{name}")
+        room = self.consumers[name].get("max_ack_pending") or 1000
+        batch = min(batch, info["num_pending"], room - info["num_ack_pending"])
+        if batch > 0:
+            arrived = self.pull(self.stream(0), name, {"batch": batch, "no_wait": True})
+            self.delivered += [one for one in arrived if one.reply]
+            compare_states(self.pair)
+
+    @rule(kind=st.sampled_from([b"", b"", b"+TERM"]), back=st.integers(0, 3))
+    def ack_one(self, kind: bytes, back: int) -> None:
+        if self.delivered:
+            index = 0 if self.profile in ("2.9", "2.10", "2.11") else -1 - back % len(self.delivered)
+            self.ack(self.delivered.pop(index), kind)
+            compare_states(self.pair)
+
+    @precondition(lambda self: self.retention == "limits" and self.consumers)
+    @rule()
+    def change_to_interest(self) -> None:
+        self.retention = "interest"
+        config = {"name": self.stream(0), "storage": self.storages[0], "subjects": [f"{self.space}.0.>"]}
+        self.request(f"STREAM.UPDATE.{self.stream(0)}", {**config, "allow_rollup_hdrs": True, "retention": "interest"})
+
+    @rule(token=tokens)
+    def purge_subject(self, token: str) -> None:
+        self.purge({"filter": token})
