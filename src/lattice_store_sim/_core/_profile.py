@@ -206,7 +206,7 @@ class ServerProfile:
     start_beyond_end_waits: bool = True
     """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
     snapshot_moves_position: bool = True
-    """Whether deliveries of ``last_per_subject`` move the consumer's position to them, from 2.11 on, not by one."""
+    """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
     snapshot_recounted: bool = False
     """Whether what is pending of ``last_per_subject`` is always the last messages ahead; up to 2.9."""
     ack_floor_at_creation: bool = True
@@ -366,6 +366,7 @@ _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
     purges_cover_unfiltered=True,
+    snapshot_moves_position=True,
     discard_new_evicts=True,
     full_size_counted=False,
     skips_shown_as_first=frozenset({"file"}),

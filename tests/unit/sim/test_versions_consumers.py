@@ -76,6 +76,35 @@ def test_a_purge_of_one_filter_moves_a_consumer_with_several_up_to_2_14(version,
     assert info(wire)["delivered"]["stream_seq"] == expected
 
 
+@pytest.mark.pins("giving_up_moves_floor", "no_redeliveries_after_one")
+@per_version(("2.9", "2.10", 0, 1), ("2.11", "2.15", 0, 0), names=("floor", "redelivered"))
+def test_what_is_told_of_a_message_that_was_given_up(version, floor, redelivered):
+    wire = with_consumer(version, max_deliver=1)
+    [delivery] = wire.ask("CONSUMER.MSG.NEXT.S.C")
+    wire.send(delivery.reply, b"-NAK")
+    assert len(wire.ask("CONSUMER.MSG.NEXT.S.C")) == 1  # the second message
+    told = info(wire)
+    assert (told["ack_floor"]["stream_seq"], told["num_redelivered"]) == (floor, redelivered)
+
+
+@pytest.mark.pins("told_from_record")
+@per_version(("2.9", "2.10", 3), ("2.11", "2.15", 2))
+def test_a_removed_message_that_was_passed_over_is_told_as_looked_at_up_to_2_10(version, expected):
+    wire = with_consumer(version, "abc")
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})
+    wire("STREAM.MSG.DELETE.S", {"seq": 3})
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 1, "expires": SECOND // 10})
+    assert info(wire)["delivered"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("snapshot_moves_position")
+@per_version(("2.9", "2.9", 3), ("2.10", "2.10", 2), ("2.11", "2.15", 3))
+def test_the_last_message_of_each_subject_moves_the_position_to_it_but_in_2_10(version, expected):
+    wire = with_consumer(version, "baca", deliver_policy="last_per_subject", filter_subject="s.*")
+    assert len(wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})) == 2
+    assert info(wire)["delivered"]["stream_seq"] == expected
+
+
 @pytest.mark.pins("lost_redeliveries_forgotten")
 @per_version(("2.9", "2.12", 1), ("2.14", "2.15", 0))
 def test_redeliveries_of_a_message_are_forgotten_with_it_from_2_14_on(version, expected):
