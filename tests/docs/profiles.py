@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from lattice_store_sim._core import _profile
+from lattice_store_sim._core import _differences
 from lattice_store_sim._core._profile import PROFILES, ServerProfile
 from tests.docs.pins import link, pinned
 
@@ -48,7 +48,7 @@ def differences() -> list[str]:
 
 def _texts() -> dict[str, str]:
     """Return what is written below each field of the profile."""
-    tree = ast.parse(inspect.getsource(_profile))
+    tree = ast.parse(inspect.getsource(_differences))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ServerProfile")
     return {
         field.target.id: " ".join(str(text.value.value).split()).replace("``", "`")

@@ -1,0 +1,244 @@
+"""The named differences between versions of nats-server.
+
+The core asks a profile for behaviour, never for a version. Each field says what the versions do; fields are
+in the order of the fact they belong to. Their values are in `_profile`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class ServerProfile:
+    """How one version of nats-server behaves; the defaults are those of the newest."""
+
+    version: str
+    """The exact version observed."""
+    api_level: int | None = 5
+    """JetStream API level; ``None`` before there was one (2.11), when ``_nats.*`` metadata is plain data."""
+
+    # -- requests ---------------------------------------------------------------------------------
+    evacuation: bool = True
+    """Whether streams can be moved off a peer (STREAM.PEER.EVACUATE, STREAM.CANCEL_MOVE); from 2.15 on."""
+    stream_templates: bool = False
+    """Whether there are still stream templates; up to 2.12."""
+    account_purge: bool = False
+    """Whether a lone server purges an account (ACCOUNT.PURGE); up to 2.10."""
+    reservations: Literal["limited", "all", "none"] = "limited"
+    """Which streams' ``max_bytes`` the account's info sums up as reserved; 2.10 adds the -1 of unlimited ones too."""
+    api_level_checked: bool = True
+    """Whether Nats-Required-Api-Level is heeded (10185); from 2.12 on."""
+    info_origin: bool = True
+    """Whether infos say when and where they were gathered (``ts``, ``cluster``); from 2.10 on."""
+    unknown_fields_refused: bool = True
+    """Whether an unknown field of a JSON request is refused (10025); ignored up to 2.11."""
+    later_fields: frozenset[str] = frozenset()
+    """Fields of requests and configurations that only later versions know."""
+    json_errors_explained: bool = True
+    """Whether the refusal of a request's JSON (10025) says what is wrong; from 2.11 on."""
+    json_documents_joined: bool = True
+    """Whether a request may hold no JSON document, or several, of which later ones complete earlier ones; from 2.11 on."""
+    other_bodies_ignored: bool = True
+    """Whether a body of options that is no JSON object is ignored; refused (10025) up to 2.10."""
+
+    served_apart: bool = True
+    """Whether DIRECT.GET and CONSUMER.MSG.NEXT answer 503 where nobody serves them; up to 2.9 they stay unanswered."""
+    negative_offsets_raised: bool = True
+    """Whether a list from a negative offset is one from the start, from 2.12 on; before, the request ends the server."""
+    no_responders_subject: bool = True
+    """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
+
+    # -- configuration of streams -----------------------------------------------------------------
+    slashes_in_names: bool = False
+    """Whether only a creation refuses slashes in a stream's name (10128); up to 2.11."""
+    negative_limits_kept: bool = False
+    """Whether limits below -1 stay as they are instead of becoming -1; up to 2.11."""
+    age_before_window: bool = True
+    """Whether ``max_age`` is checked before the duplicate window follows it, and refused if negative; from 2.12 on."""
+    pedantic_said_twice: bool = False
+    """Whether "pedantic mode" stands twice in the refusal of a duplicate window that follows ``max_age``; in 2.11."""
+    reserved_subjects: tuple[str, ...] = ("$JS.>", "$JSC.>", "$NRG.>")
+    """What only a stream without acks may capture: $NRG from 2.11 on; in 2.9 nothing, but the API itself never."""
+    reserved_by_overlap: bool = True
+    """Whether a subject is reserved that overlaps a reserved one; up to 2.10 one that lies within it."""
+    subjects_in_one_pass: bool = True
+    """Whether a subject's overlaps are looked for before the next subject is looked at; from 2.12 on."""
+    schedules_checked: bool = True
+    """Whether schedules exclude counters and discard policy new; from 2.14 on."""
+    updated_replicas_checked: bool = True
+    """Whether an update to several replicas is refused by a lone server (10074); from 2.14 on."""
+    max_consumers_fixed: bool = False
+    """Whether an update can not change ``max_consumers``; up to 2.11."""
+    retention_fixed: bool = False
+    """Whether an update can not change the retention at all; up to 2.9."""
+    new_subject_limit_evicts: bool = True
+    """Whether an update evicts what a new ``max_msgs_per_subject`` has no room for, from 2.14 on; before, a lowered one."""
+    file_surplus_stays: bool = False
+    """Whether a file stream drops one message for each it stores, however many its subject has too many; up to 2.9."""
+    unused_files_restart_at_1: bool = False
+    """Whether a restart counts a file stream that was never used as purged; up to 2.9."""
+    unused_file_lists_0: bool = True
+    """Whether a file stream that was never used lists sequence 0 as deleted; from 2.10 on."""
+    deleted_tail_listed: bool = True
+    """Whether a memory stream lists its very last sequence among the deleted ones; from 2.10 on."""
+    subjects_offset_clamped: bool = False
+    """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
+
+    # -- publish ----------------------------------------------------------------------------------
+    duplicate_first: bool = False
+    """Whether a duplicate is found before the expected sequences are looked at; up to 2.11."""
+    size_first: bool = True
+    """Whether the message's size is checked first; up to 2.14 after the last message ID and the rollup header."""
+    expected_subject_filter: bool = True
+    """Whether Nats-Expected-Last-Subject-Sequence-Subject has a meaning; from 2.11 on."""
+    expected_subject_filter_alone_refused: bool = True
+    """Whether that header without a sequence is refused (10193); from 2.12 on."""
+    source_header_refused: bool = True
+    """Whether a client's Nats-Stream-Source is refused (10227); from 2.15 on."""
+    full_size_counted: bool = True
+    """Whether discard policy new counts a message's full size, from 2.10 on; only headers and payload before."""
+    exact_fit_passes: bool = True
+    """Whether a message may fill ``max_bytes``, and on file replace one of its size under policy new; from 2.14 on."""
+    invalid_rollup_answered: bool = True
+    """Whether a rollup that is neither ``sub`` nor ``all`` is answered (10111); from 2.11 on, before it is ignored."""
+    discard_new_evicts: bool = False
+    """Whether a stream above ``max_msgs`` or ``max_bytes`` is cut under discard policy new too; up to 2.9."""
+    rollup_passes_full_subject: bool = True
+    """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
+    message_ttl: bool = True
+    """Whether there are per-message TTLs and delete markers; from 2.11 on, before their headers are plain data."""
+    repeated_headers_removed: bool = True
+    """Whether all headers of a name are removed where one is to be; only the first up to 2.11."""
+    headers_found_by_line: bool = True
+    """Whether a control header is found though its name occurs in an earlier line too; from 2.11 on."""
+    status_line_dropped: bool = True
+    """Whether a status in a message's header block is dropped; stored up to 2.11."""
+    schedulers_checked: bool = True
+    """Whether headers that end a schedule must make sense (10212); from 2.14 on."""
+    old_last_id_restored: bool = True
+    """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
+    counters: bool = True
+    """Whether there are counters, and headers of schedules and atomic batches have a meaning; from 2.12 on."""
+
+    # -- reads ------------------------------------------------------------------------------------
+    unknown_get_fields: frozenset[str] = frozenset()
+    """Fields of a get request that came later: without a meaning to this version."""
+    direct_get_body_by_subject: bool = True
+    """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
+    batch_pending_before: bool = False
+    """Whether a batch's Nats-Num-Pending counts the message itself, and a ``multi_last``'s goes one too low; in 2.11."""
+    time_search: Literal["exact", "halve", "scan"] = "exact"
+    """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
+
+    # -- retention --------------------------------------------------------------------------------
+    unread_streams_emptied: bool = True
+    """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
+    skips_shown_as_first: frozenset[str] = frozenset()
+    """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
+    skipped_ids_lead_there: bool = True
+    """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
+    skipped_rollups_purge: bool = True
+    """Whether a rollup that interests nobody removes what it replaces all the same; from 2.11 on."""
+    unused_streams_purged: bool = True
+    """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
+    changed_filters_lose_interest: bool = True
+    """Whether a consumer's new filters let go what only the old ones kept; from 2.10 on."""
+    interest_beyond_floor: bool = True
+    """Whether that change removes what is acked above a consumer's ack floor, too; from 2.12 on."""
+
+    # -- purge ------------------------------------------------------------------------------------
+    purge_below_1: Literal["none", "by storage", "all"] = "none"
+    """What a purge below sequence 1 removes; up to 2.12 all that match, but from 2.10 on none of a whole memory stream."""
+    memory_keeps_by_sequence: bool = False
+    """Whether a purge that keeps n messages keeps the last n sequences on memory, stored or not; up to 2.12."""
+    memory_purge_leaves_first: bool = False
+    """Whether a purge by sequence that empties a memory stream leaves its first sequence and time alone; up to 2.12."""
+
+    # -- configuration of consumers ---------------------------------------------------------------
+    unknown_consumer_policies: frozenset[str] = frozenset()
+    """Policies of a consumer that came later: not valid JSON to this version."""
+    consumer_pauses: bool = True
+    """Whether there is CONSUMER.PAUSE; from 2.11 on."""
+    consumer_resets: bool = True
+    """Whether there is CONSUMER.RESET; from 2.14 on."""
+    short_filter_in_subject: bool = True
+    """Whether a single token after the name in CONSUMER.CREATE counts as a filter; from 2.10 on."""
+    legacy_names_checked: bool = True
+    """Whether a name in the body of a CONSUMER.CREATE without name is as good as one in the subject; from 2.14 on."""
+    legacy_durables_named: bool = True
+    """Whether CONSUMER.DURABLE.CREATE sets the name too; from 2.12 on."""
+    consumer_names_first: bool = True
+    """Whether illegal names are refused before anything else (10052), from 2.12 on; at last before (10103)."""
+    low_consumer_numbers_raised: bool = True
+    """Whether negative numbers become "not set"; from 2.12 on."""
+    negative_waits_refused: bool = True
+    """Whether a negative ack wait or backoff is refused; from 2.12 on."""
+    backoff_needs_more_deliveries: bool = False
+    """Whether ``max_deliver`` must exceed the number of backoff steps, and be set; up to 2.9."""
+    filters_outside_accepted: bool = True
+    """Whether a filter may lie outside the stream's subjects, from 2.10 on; 10093 before."""
+    crossing_filters_accepted: bool = True
+    """Whether filters may overlap unless one lies within the other; from 2.12 on."""
+    priority_needs_policy: bool = True
+    """Whether priority groups without a priority policy are refused; from 2.12 on."""
+    workqueue_pull_refusal: str = "consumer in pull mode requires explicit ack policy on workqueue stream"
+    """What a pull consumer without acks is told by a work queue; shorter up to 2.10."""
+    workqueue_start_first: bool = True
+    """Whether a work queue asks for deliver policy all before it looks at the filters; from 2.14 on."""
+    workqueue_filters_may_cross: bool = False
+    """Whether a work queue takes filters that overlap unless one lies within the other; up to 2.9."""
+    workqueue_updates_checked: bool = True
+    """Whether a consumer's update must keep the filters of a work queue apart; from 2.10 on."""
+    changeable_in_consumers: frozenset[str] = frozenset()
+    """Settings that an update could change then; the storage up to 2.12."""
+    start_time_bars_updates: bool = False
+    """Whether a consumer with a start time can only be updated to what it is; up to 2.9."""
+    max_waiting_compared_first: bool = False
+    """Whether an update's ``max_waiting`` is compared before its deliver subject; up to 2.9."""
+    lifted_consumer_limits_ignored: bool = True
+    """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
+
+    # -- consumers at run time --------------------------------------------------------------------
+    start_beyond_end_waits: bool = True
+    """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
+    snapshot_moves_position: bool = True
+    """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
+    snapshot_recounted: bool = False
+    """Whether what is pending of ``last_per_subject`` is always the last messages ahead; up to 2.9."""
+    ack_floor_at_creation: bool = True
+    """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
+    told_from_record: bool = True
+    """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
+    giving_up_moves_floor: bool = True
+    """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    any_message_wakes: bool = False
+    """Whether a message that a waiting consumer does not want moves its position past it at once; up to 2.9."""
+    no_redeliveries_after_one: bool = True
+    """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
+    no_redelivery_forgotten: bool = True
+    """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
+    lost_redeliveries_forgotten: bool = True
+    """Whether redeliveries of a message are forgotten when it leaves the stream, from 2.14 on."""
+    idle_awaits_acks: bool = True
+    """Whether an inactive pull consumer is kept until its last ack wait has passed; from 2.11 on."""
+    memory_purges_told_singly: bool = False
+    """Whether consumers learn of each message that a purge by filter takes from memory as of a deletion; up to 2.12."""
+    single_file_purges_told: bool = True
+    """Whether consumers learn which was the only message that a purge by filter took from a file; from 2.11 on."""
+    purges_cover_wider: bool = False
+    """Whether a purge by filter moves the consumers on that want all of it and more, and no others; up to 2.9."""
+    purges_cover_every_filter: bool = True
+    """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
+    dry_pulls_told_apart: bool = True
+    """Whether a pull that does not wait is told that messages ran out (404), from 2.11 on; before, that time did (408)."""
+    refused_priorities_served: bool = False
+    """Whether a pull refused for priorities that its consumer has not is served nevertheless; in 2.11 and 2.12."""
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """The first two numbers of the version."""
+        major, minor, *_ = self.version.split(".")
+        return int(major), int(minor)
