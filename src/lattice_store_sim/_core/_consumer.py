@@ -103,18 +103,20 @@ class Consumer:
 
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
-        if self.position.added(message) and self._may_deliver:
+        wakes = self.position.added(message) or self._stream.context.profile.any_message_wakes
+        if wakes and self._may_deliver:
             self._signalled = True
 
     def removed(self, message: Message) -> None:
         """Note that the stream lost a message; of one that its filters no longer want it does not hear."""
-        if not self.wants(message.subject):
-            if message.sequence in self.acks.pending:
-                self.acks.stale.add(message.sequence)
-        else:
+        wanted = self.wants(message.subject)
+        if wanted:
             self.position.removed(message)
+        if wanted or not self._stream.context.profile.losses_told_by_filter:
             if self.acks.tracks(message.sequence):
                 self._gone.append(message.sequence)
+        elif message.sequence in self.acks.pending:
+            self.acks.stale.add(message.sequence)
         self._signalled |= bool(self._gone or self.acks.stale)
 
     def purged(self, purge: PurgeNotice) -> None:

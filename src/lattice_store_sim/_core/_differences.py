@@ -214,6 +214,8 @@ class ServerProfile:
     """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
     giving_up_moves_floor: bool = True
     """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    losses_told_by_filter: bool = True
+    """Whether consumers hear only of lost messages that their filters want now, from 2.10 on."""
     any_message_wakes: bool = False
     """Whether a message that a waiting consumer does not want moves its position past it at once; up to 2.9."""
     no_redeliveries_after_one: bool = True

@@ -80,7 +80,9 @@ class Position:
     def clamp(self) -> None:
         """Count no more than the stream can hold; the server does so whenever it tells of a consumer."""
         log = self._log
-        if self.next > log.last_sequence:
+        if self._last_only and log.profile.snapshot_recounted:
+            self.recount()
+        elif self.next > log.last_sequence:
             self._ahead = 0
         elif self._ahead > 0:
             self._ahead = min(self._ahead, len(log.messages), log.last_sequence - self.next + 1)

@@ -142,6 +142,7 @@ _2_9: Final = attrs.evolve(
     skipped_ids_lead_there=False,
     purge_below_1="all",
     served_apart=False,
+    losses_told_by_filter=False,
     any_message_wakes=True,
     snapshot_recounted=True,
     later_fields=_2_10.later_fields

@@ -45,13 +45,17 @@ class PurgeNotice:
 
     def covers(self, filters: tuple[str, ...]) -> bool:
         """Return whether the purge was about what a consumer of these filters gets."""
-        if not self._filter or (not filters and self._log.profile.purges_cover_unfiltered):
+        if not self._filter:
             return True
+        if self._log.profile.purges_cover_wider:
+            return not filters or any(covers(one, self._filter) for one in filters)
         covered = [covers(self._filter, one) for one in filters]
         return any(covered) and (all(covered) or not self._log.profile.purges_cover_every_filter)
 
     def touches(self, filters: tuple[str, ...]) -> bool:
         """Return whether a consumer of these filters gets some of what it was about; filters that cross do not count."""
+        if self._log.profile.purges_cover_wider:
+            return False
         return not filters or any(covers(one, self._filter) or covers(self._filter, one) for one in filters)
 
     @property

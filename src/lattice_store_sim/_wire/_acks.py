@@ -55,7 +55,8 @@ def _next(core: SimCore, request: Request, stream: str, consumer: str) -> None:
             wanted = Refusal(412, "Required Api Level")
         core.pull_next(stream, consumer, wanted, request.reply, now_ns=request.now_ns)
     except NoRespondersError:
-        context.tell_unheard(request.subject, request.reply)
+        if context.profile.served_apart:
+            context.tell_unheard(request.subject, request.reply)
 
 
 ROUTES: Final = (Route("CONSUMER.MSG.NEXT", 2, _next),)

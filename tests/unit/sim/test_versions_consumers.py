@@ -58,7 +58,7 @@ def test_an_inactive_consumer_awaits_its_last_ack_from_2_11_on(version, expected
     assert ("error" not in info(wire)) is expected
 
 
-@pytest.mark.pins("purges_cover_unfiltered")
+@pytest.mark.pins("purges_cover_wider")
 @per_version(("2.9", "2.9", 0, 3), ("2.10", "2.15", 1, 2), names=("pending", "looked_at"))
 def test_a_purge_by_filter_moves_a_consumer_without_filters_up_to_2_9(version, pending, looked_at):
     wire = with_consumer(version, "aab")
