@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from lattice_store.errors import ApiError, api_error
-from lattice_store.subjects import overlap
+from lattice_store.subjects import covers, overlap
 from lattice_store_sim._core import _consumer_defaults, _consumer_rules, _consumer_updates
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._context import Context
@@ -110,8 +110,13 @@ def _check_apart(stream: Stream, config: ConsumerConfig) -> None:
     """Refuse filters that ask for what another consumer of the work queue gets."""
     own_name = config.durable_name or config.name
     others = (other.config.filters or (">",) for name, other in stream.consumers.items() if name != own_name)
-    if any(overlap(mine, theirs) for filters in others for theirs in filters for mine in config.filters):
+    clash = _one_within_other if stream.context.profile.workqueue_filters_may_cross else overlap
+    if any(clash(mine, theirs) for filters in others for theirs in filters for mine in config.filters):
         raise api_error(400, 10100, "filtered consumer not unique on workqueue stream")
+
+
+def _one_within_other(left: str, right: str) -> bool:
+    return covers(left, right) or covers(right, left)
 
 
 def _new_name(stream: Stream) -> str:

@@ -111,6 +111,7 @@ CROWD: list[Settings] = [
     *(_EXPLICIT, {**_EXPLICIT, "filter_subject": "{}.0.a"}, {**_EXPLICIT, "filter_subject": "{}.0.*"}),
     *({**_EXPLICIT, "max_ack_pending": 20}, {**_EXPLICIT, "inactive_threshold": 2 * HOUR_NS}),
     *({**_EXPLICIT, "deliver_policy": "new"}, {"ack_policy": "all"}),
+    *({**_EXPLICIT, "filter_subject": "{}.0.a.*"}, {**_EXPLICIT, "filter_subject": "{}.0.*.x"}),
 ]
 """Consumers that stand in each other's way on a stream that is particular."""
 BROKEN: list[Settings] = [

@@ -269,6 +269,14 @@ def test_a_work_queue_looks_at_the_start_before_the_filters_from_2_14_on():
     assert got == changing("2.14", 10099, 10101)
 
 
+@pytest.mark.pins("workqueue_filters_may_cross")
+def test_filters_of_a_work_queue_may_cross_in_2_9():
+    explicit = {"ack_policy": "explicit"}
+    a, b = {"durable_name": "a", "filter_subject": "s.a.*"}, {"durable_name": "b", "filter_subject": "s.*.b"}
+    got = {version: of_workqueue(version, {**explicit, **a}, {**explicit, **b}) for version in VERSIONS}
+    assert got == {**dict.fromkeys(VERSIONS, 10100), "2.9": None}
+
+
 @pytest.mark.pins("workqueue_updates_checked")
 def test_an_update_keeps_the_filters_of_a_work_queue_apart_from_2_10_on():
     a, b = ({"ack_policy": "explicit", "durable_name": name, "filter_subject": f"s.{name}"} for name in "ab")
