@@ -179,7 +179,7 @@ MUTATIONS = (
     # -- retention and time ---------------------------------------------------------------------
     Mutation(
         "one ack is enough though others are interested",
-        *("pull", "_core/_retention"),
+        *("retention", "_core/_retention"),
         "if message is not None and not _is_needed(stream, message):",
         "if message is not None:",
     ),
@@ -210,19 +210,19 @@ MUTATIONS = (
     ),
     Mutation(
         "the ack floor rises onto what is pending",
-        *("pull", "_core/_record"),
+        *("acks", "_core/_record"),
         "SequencePair(pending[ahead] - 1, ahead - 1)",
         "SequencePair(pending[ahead], ahead)",
     ),
     Mutation(
         "the last to be queued is redelivered first",
-        *("pull", "_core/_acks"),
+        *("acks", "_core/_acks"),
         "self._queue.popitem(last=False)",
         "self._queue.popitem(last=True)",
     ),
     Mutation(
         "a message is delivered once more than it may be",
-        *("pull", "_core/_acks"),
+        *("acks", "_core/_acks"),
         """if not 0 < self._config.max_deliver <= count:
                 return sequence""",
         """if not 0 < self._config.max_deliver < count:
@@ -230,13 +230,13 @@ MUTATIONS = (
     ),
     Mutation(
         "one more message may await its ack",
-        *("pull", "_core/_acks"),
+        *("acks", "_core/_acks"),
         "return 0 < self._config.max_ack_pending <= len(self.pending)",
         "return 0 < self._config.max_ack_pending < len(self.pending)",
     ),
     Mutation(
         "an ack of all is an ack of one",
-        *("pull", "_core/_acks"),
+        *("acks", "_core/_acks"),
         'if self._config.ack_policy == "all":',
         'if self._config.ack_policy == "each":',
     ),
