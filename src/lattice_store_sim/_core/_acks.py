@@ -210,7 +210,7 @@ class Acks:
         """Queue what has waited long enough, in the order of the stream, but for what is gone below *first*."""
         self._drop_below(first)
         self._round_ns = None
-        if not self.pending:
+        if not self.pending and self._profile.last_round_moves_floor:
             self.floor, self._rounds = self.delivered, False
         expired: set[int] = set()
         while (deadline := self.deadline_ns) is not None and deadline <= now_ns:
@@ -231,7 +231,8 @@ class Acks:
     def plan_round(self, first: int, now_ns: int) -> None:
         """Let the next round find out what is pending and gone, and set the floor when nothing is pending."""
         self.stale &= self.pending.keys()
-        last_round = not self._profile.told_from_record and self._rounds and not self.pending
+        shows = self._profile.last_round_moves_floor and not self._profile.told_from_record
+        last_round = shows and self._rounds and not self.pending
         if self._round_ns is None and (last_round or any(sequence < first for sequence in self.stale)):
             self._round_ns = now_ns + self._longest_wait_ns
 
@@ -262,6 +263,7 @@ class Acks:
         first_delivery = self._forget(sequence)
         if first_delivery is not None:
             consumer_sequence = first_delivery
+        if first_delivery is not None or self._profile.late_acks_move_floor:
             self._move_floor(sequence, consumer_sequence)
         self.record.ack(sequence, consumer_sequence)
         return [sequence]
@@ -341,13 +343,15 @@ class Acks:
         return settled
 
     def forget_redelivered_below(self, sequence: int) -> None:
-        """Forget how often messages below were delivered."""
+        """Forget how often messages below were delivered, as a purge does."""
+        if not self._profile.purges_ack:
+            return
         for each in [each for each in self.redelivered if each < sequence]:
             del self.redelivered[each]
             self._queue.pop(each, None)
 
     def purged(self, first: int, gone: Iterable[int] = ()) -> list[int]:
-        """Follow a purge, which may have moved the position; return what is no longer pending.
+        """Follow a purge, which may have moved the position; return what counts as acked by it.
 
         Args:
             first: everything wanted below it has gone.
@@ -360,16 +364,19 @@ class Acks:
             for each in lost:
                 reached = max(reached, self.pending[each])
                 self.record.ack(each, self.pending[each])
-                self.redelivered.pop(each, None)
                 self._await_no_more(each)
+            if self._profile.purges_ack:
+                for each in lost:
+                    self.redelivered.pop(each, None)
             self.floor = SequencePair(reached, first - 1)
         if not self.pending:
-            self.redelivered.clear()
+            if self._profile.purges_ack:
+                self.redelivered.clear()
             self.floor = self.delivered
         self.unqueued += self._queue
         self._queue.clear()
         self.record.replace(self.delivered, self.floor, self.pending)
-        return lost
+        return lost if self._profile.purges_ack else []
 
     def reset(self, before: int) -> None:
         """Forget all that was delivered; the next to be delivered follows *before*."""

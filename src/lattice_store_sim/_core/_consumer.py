@@ -256,6 +256,9 @@ class Consumer:
         return None if fresh is None else (fresh, 1)
 
     def _give_back(self, message: Message, count: int) -> None:
+        if self._stream.context.profile.undelivered_steps_back:
+            self.position.step_back(taken=count == 1)
+            return
         if not (count == 1 and self.position.give_back(message)):
             self.acks.put_back(message.sequence)
 
@@ -275,7 +278,7 @@ class Consumer:
         if request is not None:
             context.send(delivery.to(request.reply))
             self._idleness.used(now_ns)
-            if request.left <= 0 < request.bytes_left:
+            if request.left <= 0 < request.bytes_left and context.profile.full_batches_told:
                 context.send(request.status(409, "Batch Completed"))
         elif self.push is not None:
             self.push.send(delivery, now_ns)
@@ -392,6 +395,8 @@ class Consumer:
         if config.pause_until != old.pause_until:
             self._resume_ns = self._resumes_at(now_ns)
         self.position.change_filters(config.filters)
+        if self._stream.context.profile.updates_recount:
+            self.position.recount()
         if config.filters != old.filters:
             self._stream.interest_changed(self)
         self._schedule(now_ns)

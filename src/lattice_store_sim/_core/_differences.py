@@ -130,6 +130,8 @@ class ServerProfile:
     """Whether a direct get with the subject in its own subject may have a body; from 2.12 on."""
     batch_pending_before: bool = False
     """Whether a batch's Nats-Num-Pending counts the message itself, and a ``multi_last``'s goes one too low; in 2.11."""
+    lone_message_never_early: bool = False
+    """Whether the only message of a memory stream is found for any later time, too; in 2.10."""
     time_search: Literal["exact", "halve", "scan"] = "exact"
     """How a sequence is found by time; the ways of 2.11 and of earlier versions go astray among removed messages."""
 
@@ -198,6 +200,8 @@ class ServerProfile:
     """Whether a consumer with a start time can only be updated to what it is; up to 2.9."""
     max_waiting_compared_first: bool = False
     """Whether an update's ``max_waiting`` is compared before its deliver subject; up to 2.9."""
+    updates_recount: bool = False
+    """Whether every update of a consumer counts anew what is pending, in 2.10 and 2.11, not only one of its filters."""
     lifted_consumer_limits_ignored: bool = True
     """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
 
@@ -214,12 +218,24 @@ class ServerProfile:
     """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
     giving_up_moves_floor: bool = True
     """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    full_batches_told: bool = True
+    """Whether a pull request whose batch is full is told of the bytes that it did not use; from 2.10 on."""
+    last_round_moves_floor: bool = True
+    """Whether a consumer's own floor follows its position when an ack wait ends with nothing pending; from 2.10 on."""
+    late_acks_move_floor: bool = False
+    """Whether an ack of what is not pending moves the floor as well; up to 2.9."""
+    terms_have_reasons: bool = True
+    """Whether a reason may follow ``+TERM``, from 2.10 on; with one it means nothing before."""
+    purges_ack: bool = True
+    """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
     losses_told_by_filter: bool = True
     """Whether consumers hear only of lost messages that their filters want now, from 2.10 on."""
     any_message_wakes: bool = False
     """Whether a message that a waiting consumer does not want moves its position past it at once; up to 2.9."""
     no_redeliveries_after_one: bool = True
     """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
+    undelivered_steps_back: bool = False
+    """Whether a delivery that nobody could take sets the consumer back by one message, whichever it was; up to 2.9."""
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
     lost_redeliveries_forgotten: bool = True

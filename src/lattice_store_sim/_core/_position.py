@@ -151,6 +151,11 @@ class Position:
         self._ahead += 1
         return True
 
+    def step_back(self, *, taken: bool) -> None:
+        """Go back by one and count one more ahead, whatever was *taken*: what 2.9 does with what it cannot deliver."""
+        self.next -= 1
+        self._ahead += 2 if taken else 1
+
     def skip_to(self, sequence: int) -> None:
         """Continue at *sequence*, never further back."""
         self.next = max(self.next, sequence)

@@ -94,6 +94,7 @@ _2_11: Final = attrs.evolve(
     negative_waits_refused=False,
     crossing_filters_accepted=False,
     priority_needs_policy=False,
+    updates_recount=True,
 )
 _2_10: Final = attrs.evolve(
     _2_11,
@@ -122,6 +123,7 @@ _2_10: Final = attrs.evolve(
     skipped_rollups_purge=False,
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
+    lone_message_never_early=True,
     time_search="scan",
     workqueue_pull_refusal="consumer in pull mode requires ack policy",
     consumer_pauses=False,
@@ -143,6 +145,13 @@ _2_9: Final = attrs.evolve(
     purge_below_1="all",
     served_apart=False,
     losses_told_by_filter=False,
+    purges_ack=False,
+    full_batches_told=False,
+    last_round_moves_floor=False,
+    late_acks_move_floor=True,
+    terms_have_reasons=False,
+    lone_message_never_early=False,
+    undelivered_steps_back=True,
     any_message_wakes=True,
     snapshot_recounted=True,
     later_fields=_2_10.later_fields
@@ -163,6 +172,7 @@ _2_9: Final = attrs.evolve(
     workqueue_updates_checked=False,
     start_time_bars_updates=True,
     max_waiting_compared_first=True,
+    updates_recount=False,
 )
 
 NEWEST: Final = ServerProfile(version="2.15.1")

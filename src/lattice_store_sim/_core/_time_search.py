@@ -64,7 +64,7 @@ def _on_memory(log: Log, time_ns: int) -> int:
     if not messages or time_ns <= messages[first].time_ns:
         return first if messages else last + 1
     newest = next(sequence for sequence in range(last, first - 1, -1) if sequence in messages)
-    if newest == first and log.profile.time_search == "scan":
+    if newest == first and log.profile.lone_message_never_early:
         return first
     if newest == first or time_ns > messages[newest].time_ns:
         return last + 1

@@ -96,7 +96,7 @@ def _ack(payload: bytes, sequence: int, consumer_sequence: int, profile: ServerP
         kind, request = "next", _pull_request(payload[4:], profile)
     elif payload.startswith(b"-NAK"):
         kind, delay_ns = "nak", _delay_ns(payload[4:].strip())
-    elif payload.startswith(b"+TERM"):
+    elif payload == b"+TERM" or (payload.startswith(b"+TERM") and profile.terms_have_reasons):
         kind = "term"
     return Ack(kind, sequence, consumer_sequence, delay_ns, request)
 

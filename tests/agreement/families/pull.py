@@ -5,7 +5,8 @@ changes no order. Not drawn: several publishes on their way at once while a requ
 pending when it gets to it; idle heartbeats, which a busy server may get to too late; short times that go on without end;
 a purge or rollup of a single message, of which consumers learn in two ways at once; a purge by sequence on file, which
 may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another has
-a word, which 2.10 and earlier count wrongly; evictions in 2.9, which counts what is pending wrongly after some.
+a word, which 2.10 and earlier count wrongly; evictions in 2.9, which counts what is pending wrongly after some;
+start times after removed messages in 2.9, which they can end.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ class Pull(Family):
     # -- consumers --------------------------------------------------------------------------------
 
     def put(self, name: str, config: Settings, rule: str) -> None:
+        if self.profile == "2.9" and config.get("opt_start_time", "").startswith("2090"):
+            return
         if self.limited:  # an eviction that makes room for another ack races with the message that evicts
             config = {key: value for key, value in config.items() if key != "max_ack_pending"}
         request = {"stream_name": self.stream(0), "config": config}
@@ -253,7 +256,7 @@ class Pull(Family):
 
     @rule(what=st.sampled_from([{}, {"filter": "a"}, {"filter": "*"}, {"seq": 3}, {"keep": 1}, {"filter": "x.>"}]))
     def purge(self, what: Settings) -> None:
-        if "seq" in what and self.storages[0] == "file":
+        if ("seq" in what and self.storages[0] == "file") or (self.profile == "2.9" and what.keys() & {"seq", "keep"}):
             return
         if what and "seq" not in what and self.stored(what.get("filter", ">")) - what.get("keep", 0) == 1:
             return
