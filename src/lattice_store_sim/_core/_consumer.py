@@ -397,6 +397,8 @@ class Consumer:
         self.position.change_filters(config.filters)
         if self._stream.context.profile.updates_recount:
             self.position.recount()
+        if self._stream.context.profile.updates_recount:
+            self.position.recount()
         if config.filters != old.filters:
             self._stream.interest_changed(self)
         self._schedule(now_ns)

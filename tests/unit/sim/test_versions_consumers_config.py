@@ -238,6 +238,20 @@ def test_2_9_compares_the_waiting_requests_before_the_deliver_subject():
     assert got == changing("2.10", "max waiting can not be updated", "can not update pull consumer to push based")
 
 
+@pytest.mark.pins("updates_recount")
+def test_every_update_counts_anew_what_is_pending_up_to_2_11():
+    """Of the last message per subject each publish counts as one more, until it is counted anew; 2.9 always counts."""
+    counted = {}
+    for version in VERSIONS:
+        wire = Wire.with_stream(version)
+        config = {"durable_name": "c", "deliver_policy": "last_per_subject", "filter_subject": "s.>"}
+        put(wire, "CREATE.S.c", config)
+        for _ in range(3):
+            wire.publish("a")
+        counted[version] = put(wire, "CREATE.S.c", config)["num_pending"]
+    assert counted == changing("2.12", 1, 3)
+
+
 # -- streams that are particular -----------------------------------------------------------------------
 
 
