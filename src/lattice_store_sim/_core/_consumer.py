@@ -338,8 +338,11 @@ class Consumer:
     def _take_ack(self, ack: Ack, now_ns: int) -> bool:
         """Return whether the ack is confirmed; one of what was not delivered yet is not."""
         sequence, consumer_sequence = ack.stream_sequence, ack.consumer_sequence
-        if sequence >= self.position.next and not self.config.flow_control:
+        early = sequence >= self.position.next and not self.config.flow_control
+        if early and self._stream.context.profile.early_acks_ignored:
             return False
+        if self.config.ack_policy == "none":
+            return sequence > 0
         if self.config.ack_policy == "all" and self.acks.is_below_floor(sequence, consumer_sequence):
             return sequence > 0
         full = self.acks.full
@@ -395,8 +398,6 @@ class Consumer:
         if config.pause_until != old.pause_until:
             self._resume_ns = self._resumes_at(now_ns)
         self.position.change_filters(config.filters)
-        if self._stream.context.profile.updates_recount:
-            self.position.recount()
         if self._stream.context.profile.updates_recount:
             self.position.recount()
         if config.filters != old.filters:

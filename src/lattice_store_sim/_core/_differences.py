@@ -226,6 +226,10 @@ class ServerProfile:
     """Whether an ack of what is not pending moves the floor as well; up to 2.9."""
     terms_have_reasons: bool = True
     """Whether a reason may follow ``+TERM``, from 2.10 on; with one it means nothing before."""
+    acks_always_taken: bool = False
+    """Whether consumers without acks listen to acks too, and do nothing about them; up to 2.9."""
+    early_acks_ignored: bool = True
+    """Whether an ack of what was not delivered yet is neither taken nor confirmed; from 2.10 on."""
     purges_ack: bool = True
     """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
     losses_told_by_filter: bool = True

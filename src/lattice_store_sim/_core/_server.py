@@ -295,7 +295,8 @@ class SimCore:
             NoRespondersError: there is no such consumer, or it takes no acks.
         """
         holder, told = self._consumer(stream, consumer, now_ns)
-        if told.config.ack_policy not in ("explicit", "all"):
+        takes_acks = told.config.ack_policy in ("explicit", "all") or self.context.profile.acks_always_taken
+        if not takes_acks:
             raise NoRespondersError(f"{consumer} takes no acks")
         told.ack(ack, reply, self.now_ns)
         holder.consumers.run(self.now_ns)

@@ -6,7 +6,7 @@ pending when it gets to it; idle heartbeats, which a busy server may get to too 
 a purge or rollup of a single message, of which consumers learn in two ways at once; a purge by sequence on file, which
 may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another has
 a word, which 2.10 and earlier count wrongly; evictions in 2.9, which counts what is pending wrongly after some;
-start times after removed messages in 2.9, which they can end.
+``by_start_time`` and ``last_per_subject`` in 2.9, which loses its way, or its life, where messages were removed.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Pull(Family):
     # -- consumers --------------------------------------------------------------------------------
 
     def put(self, name: str, config: Settings, rule: str) -> None:
-        if self.profile == "2.9" and config.get("opt_start_time", "").startswith("2090"):
+        if self.profile == "2.9" and config["deliver_policy"] in ("by_start_time", "last_per_subject"):
             return
         if self.limited:  # an eviction that makes room for another ack races with the message that evicts
             config = {key: value for key, value in config.items() if key != "max_ack_pending"}
