@@ -1,6 +1,7 @@
 """Which sequences each subject holds.
 
-Most subjects of a lattice hold one message: such an entry is the bare sequence. A few are a list, many a `_Sequences`.
+Most subjects of a lattice hold one message: such an entry is the bare sequence. A few are a tuple, which the garbage
+collector soon forgets and a fork shares; many are a `_Sequences`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 from lattice_store_sim._core._filters import Wants, compile_filters
 
 _SHORT = 32
-"""Up to so many sequences a plain list is as good: removing from its middle costs next to nothing."""
+"""Up to so many sequences a tuple is as good: a copy of it costs next to nothing."""
 _SLACK = 16
 
 
@@ -92,7 +93,7 @@ class SubjectIndex:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: dict[str, int | list[int] | _Sequences] = {}
+        self._entries: dict[str, int | tuple[int, ...] | _Sequences] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -102,8 +103,10 @@ class SubjectIndex:
 
     def copy(self) -> SubjectIndex:
         copied = SubjectIndex()
-        histories = ((subject, entry) for subject, entry in self._entries.items() if not isinstance(entry, int))
-        copied._entries = self._entries | {subject: entry.copy() for subject, entry in histories}
+        copied._entries = self._entries.copy()
+        for subject, entry in self._entries.items():
+            if isinstance(entry, _Sequences):
+                copied._entries[subject] = entry.copy()
         return copied
 
     def add(self, subject: str, sequence: int) -> None:
@@ -112,16 +115,23 @@ class SubjectIndex:
         if entry is None:
             self._entries[subject] = sequence
         elif isinstance(entry, int):
-            self._entries[subject] = [entry, sequence]
+            self._entries[subject] = entry, sequence
+        elif isinstance(entry, tuple):
+            longer = *entry, sequence
+            self._entries[subject] = longer if len(longer) <= _SHORT else _Sequences(list(longer))
         else:
             entry.append(sequence)
-            if len(entry) > _SHORT and isinstance(entry, list):
-                self._entries[subject] = _Sequences(entry)
 
     def remove(self, subject: str, sequence: int) -> None:
         """Forget a message that was added."""
         entry = self._entries[subject]
-        if isinstance(entry, int) or len(entry) == 1:
+        if isinstance(entry, int):
+            del self._entries[subject]
+        elif isinstance(entry, tuple):
+            at = entry.index(sequence)
+            rest = entry[:at] + entry[at + 1 :]
+            self._entries[subject] = rest if len(rest) > 1 else rest[0]
+        elif len(entry) == 1:
             del self._entries[subject]
         else:
             entry.remove(sequence)
@@ -147,7 +157,7 @@ class SubjectIndex:
         entry = self._entries.get(subject, 0)
         if isinstance(entry, int):
             return entry if entry >= sequence else 0
-        if isinstance(entry, list):
+        if isinstance(entry, tuple):
             return next((each for each in entry if each >= sequence), 0)
         return entry.next(sequence)
 
@@ -156,7 +166,7 @@ class SubjectIndex:
         entry = self._entries.get(subject, 0)
         if isinstance(entry, int):
             return entry if entry <= sequence else 0
-        if isinstance(entry, list):
+        if isinstance(entry, tuple):
             return next((each for each in reversed(entry) if each <= sequence), 0)
         return entry.last_up_to(sequence)
 
@@ -165,7 +175,7 @@ class SubjectIndex:
         entry = self._entries.get(subject, 0)
         if isinstance(entry, int):
             return int(0 < entry >= sequence)
-        if isinstance(entry, list):
+        if isinstance(entry, tuple):
             return sum(1 for each in entry if each >= sequence)
         return entry.count_from(sequence)
 
