@@ -83,12 +83,12 @@ def _check_limits(name: str, stream: Stream) -> None:
 
 
 def _check_dedupe(name: str, stream: Stream) -> None:
-    order = stream.dedupe._order
-    _require({one for _, one in order} == stream.dedupe._sequences.keys(), f"{name}: message IDs without a time")
-    _require(len(order) == len(stream.dedupe), f"{name}: a message ID with two times")
-    times = [stored_ns for stored_ns, _ in order if stored_ns]
-    _require(all(a <= b for a, b in pairwise(times)), f"{name}: message IDs out of order")
-    _require((stream.dedupe.deadline_ns is None) == (not order), f"{name}: message IDs are never, or always, swept")
+    ids, times_ns = stream.dedupe._ids, stream.dedupe._times_ns
+    _require(set(ids) == stream.dedupe._sequences.keys(), f"{name}: message IDs that are never forgotten")
+    _require(len(ids) == len(times_ns) == len(stream.dedupe), f"{name}: a message ID with two times, or none")
+    stored_ns = [each for each in times_ns if each]
+    _require(all(a <= b for a, b in pairwise(stored_ns)), f"{name}: message IDs out of order")
+    _require((stream.dedupe.deadline_ns is None) == (not ids), f"{name}: message IDs are never, or always, swept")
     deadline = stream.deadline_ns
     _require(deadline is None or stream.due_ns <= deadline, f"{name}: would sleep through a deadline")
 

@@ -12,13 +12,12 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
-from lattice_store_sim._core import _control as names
 from lattice_store_sim._core import _publish, _retention
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_set import ConsumerSet
 from lattice_store_sim._core._context import Context
-from lattice_store_sim._core._control import NO_CONTROL, Control, lone_message_id, read_control
+from lattice_store_sim._core._control import MESSAGE_ID, NO_CONTROL, ROLLUP, TTL, Control, lone_message_id, read_control
 from lattice_store_sim._core._counter import CounterAck, value_of
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
@@ -133,7 +132,7 @@ class Stream:
         if not block:
             control, steps = NO_CONTROL, self._admission.for_plain
         elif message_id := lone_message_id(block):
-            control, steps = {names.MESSAGE_ID: message_id}, self._admission.for_message_id
+            control, steps = {MESSAGE_ID: message_id}, self._admission.for_message_id
         else:
             control, steps = self._admission.read(block)
         for step in steps:
@@ -153,18 +152,17 @@ class Stream:
     def _follow_up(self, message: Message, control: Control) -> PubAck:
         """Do what the control headers of a stored message ask for."""
         self._remember(control, message.sequence, message.time_ns, message.time_ns)
-        if names.ROLLUP in control:
+        if ROLLUP in control:
             self._purge(_rolled_up(control, message.subject), keep=1)
-        if names.TTL in control:
+        if TTL in control:
             self.due_ns = 0
         if self.config.allow_msg_counter:
             return CounterAck(self.config.name, message.sequence, value=value_of(message.payload))
         return PubAck(self.config.name, message.sequence)
 
     def _remember(self, control: Control, sequence: int, stored_ns: int, now_ns: int) -> None:
-        message_id = self.last_message_id = control.get(names.MESSAGE_ID, b"")
-        if message_id:
-            self.dedupe.remember(message_id, sequence, stored_ns, now_ns)
+        message_id = self.last_message_id = control.get(MESSAGE_ID, b"")
+        if message_id and self.dedupe.remember(message_id, sequence, stored_ns, now_ns):
             self.due_by(now_ns + self.config.duplicate_window)
 
     def skip(self, message: Message, control: Control) -> PubAck:
@@ -172,7 +170,7 @@ class Stream:
         sequence = self.log.skip(message.time_ns)
         known_as = sequence if self.context.profile.skipped_ids_lead_there else 0
         self._remember(control, known_as, 0, message.time_ns)
-        if names.ROLLUP in control and self.context.profile.skipped_rollups_purge:
+        if ROLLUP in control and self.context.profile.skipped_rollups_purge:
             self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
@@ -312,7 +310,7 @@ class Stream:
         last = log.messages.get(log.last_sequence)
         is_known = last is not None and last.time_ns >= now_ns - window_ns
         kept = is_known or self.context.profile.old_last_id_restored
-        self.last_message_id = self._control_at(log.last_sequence).get(names.MESSAGE_ID, b"") if kept else b""
+        self.last_message_id = self._control_at(log.last_sequence).get(MESSAGE_ID, b"") if kept else b""
         self.due_ns = 0
         self.advance(now_ns)
 
@@ -324,4 +322,4 @@ class Stream:
 
 def _rolled_up(control: Control, subject: str) -> str:
     """Return which messages an accepted rollup on *subject* replaces."""
-    return ">" if control[names.ROLLUP].lower() == b"all" else subject
+    return ">" if control[ROLLUP].lower() == b"all" else subject

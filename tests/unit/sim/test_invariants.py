@@ -70,14 +70,14 @@ def over_per_subject(core, stream):
     stream.config = msgspec.structs.replace(stream.config, max_msgs_per_subject=1)
 
 
-@damage("message IDs without a time")
+@damage("message IDs that are never forgotten")
 def id_lost(core, stream):
     stream.dedupe._sequences.clear()
 
 
 @damage("two times")
 def id_twice(core, stream):
-    stream.dedupe._order.append(stream.dedupe._order[0])
+    stream.dedupe._ids.append(stream.dedupe._ids[0])
 
 
 @damage("message IDs out of order")
