@@ -66,3 +66,25 @@ def test_the_last_consumers_end_purges_a_stream_that_was_never_used_from_2_10_on
     put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit"})
     wire("CONSUMER.DELETE.S.C")
     assert wire.state()["first_seq"] == expected
+
+
+@pytest.mark.pins("skipped_rollups_purge")
+@per_version(("2.9", "2.10", [1]), ("2.11", "2.15", []))
+def test_a_rollup_that_interests_nobody_removes_what_it_replaces_from_2_11_on(version, expected):
+    wire = Wire.with_stream(version, retention="interest", allow_rollup_hdrs=True)
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", "filter_subject": "s.a"})
+    wire.publish("a")
+    wire.publish("b", headers=b"NATS/1.0\r\nNats-Rollup: all\r\n\r\n")
+    assert kept(wire) == expected
+
+
+@pytest.mark.pins("changed_filters_lose_interest")
+@per_version(("2.9", "2.9", [1, 2]), ("2.10", "2.15", [2]))
+def test_another_filter_lets_go_what_only_the_old_one_kept_from_2_10_on(version, expected):
+    wire = Wire.with_stream(version, retention="interest")
+    consumer = {"durable_name": "C", "ack_policy": "explicit"}
+    put(wire, "DURABLE.CREATE.S.C", {**consumer, "filter_subject": "s.*"})
+    wire.publish("a")
+    wire.publish("b")
+    put(wire, "DURABLE.CREATE.S.C", {**consumer, "filter_subject": "s.b"})
+    assert kept(wire) == expected
