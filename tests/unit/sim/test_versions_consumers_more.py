@@ -1,0 +1,132 @@
+"""What consumers make of acks, losses and waits on each version; each expectation was observed on that version."""
+
+import pytest
+
+from tests.unit.sim.versions import per_version
+from tests.unit.sim.wire.consumers import FAR_AHEAD, put
+from tests.unit.sim.wire.wire import Wire
+
+SECOND = 1_000_000_000
+
+
+def with_consumer(version: str, tokens: str = "ab", **config) -> Wire:
+    wire = Wire.with_stream(version, tokens)
+    configure(wire, **config)
+    return wire
+
+
+def configure(wire: Wire, **config) -> None:
+    put(wire, "DURABLE.CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", **config})
+
+
+def pull(wire: Wire, **asked) -> list[str]:
+    """Return where to ack what was delivered."""
+    return [answer.reply for answer in wire.ask("CONSUMER.MSG.NEXT.S.C", asked) if answer.reply]
+
+
+def info(wire: Wire) -> dict:
+    return wire("CONSUMER.INFO.S.C")
+
+
+@pytest.mark.pins("lone_message_never_early")
+@per_version(("2.9", "2.9", 0), ("2.10", "2.10", 1), ("2.11", "2.15", 0))
+def test_2_10_finds_the_only_message_for_any_later_time(version, expected):
+    wire = with_consumer(version, "a", deliver_policy="by_start_time", opt_start_time=FAR_AHEAD)
+    assert info(wire)["num_pending"] == expected
+
+
+@pytest.mark.pins("snapshot_recounted")
+@per_version(("2.9", "2.9", 2), ("2.10", "2.15", 3))
+def test_only_last_messages_are_pending_of_a_snapshot_up_to_2_9(version, expected):
+    wire = with_consumer(version, "aba", deliver_policy="last_per_subject", filter_subject="s.*")
+    wire.publish("a")
+    assert info(wire)["num_pending"] == expected
+
+
+@pytest.mark.pins("full_batches_told")
+@per_version(("2.9", "2.9", []), ("2.10", "2.15", ["409 Batch Completed"]))
+def test_a_full_batch_with_bytes_left_is_told_from_2_10_on(version, expected):
+    wire = with_consumer(version)
+    _, *told = wire.statuses("CONSUMER.MSG.NEXT.S.C", {"batch": 1, "max_bytes": 1000})
+    assert told == expected
+
+
+@pytest.mark.pins("last_round_moves_floor")
+@per_version(("2.9", "2.9", 0), ("2.10", "2.10", 1), ("2.11", "2.15", 0))
+def test_2_10_tells_that_the_floor_follows_when_an_ack_wait_ends_with_nothing_pending(version, expected):
+    wire = with_consumer(version, "a", max_deliver=1, ack_wait=SECOND)
+    [reply] = pull(wire)
+    wire.send(reply, b"-NAK")
+    assert pull(wire, no_wait=True) == []
+    wire.now_ns += 3 * SECOND
+    assert info(wire)["ack_floor"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("late_acks_move_floor")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
+def test_an_ack_of_what_was_given_up_moves_the_floor_up_to_2_9(version, expected):
+    wire = with_consumer(version, max_deliver=1)
+    [reply] = pull(wire)
+    wire.send(reply, b"-NAK")
+    assert len(pull(wire)) == 1
+    wire.send(reply)
+    assert info(wire)["ack_floor"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("terms_have_reasons")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
+def test_a_reason_may_be_given_for_a_term_from_2_10_on(version, expected):
+    wire = with_consumer(version)
+    [reply] = pull(wire)
+    wire.send(reply, b"+TERM because")
+    assert info(wire)["num_ack_pending"] == expected
+
+
+@pytest.mark.pins("acks_always_taken")
+@per_version(("2.9", "2.9", False), ("2.10", "2.15", True))
+def test_nobody_responds_to_an_ack_where_none_is_wanted_from_2_10_on(version, expected):
+    wire = with_consumer(version, ack_policy="none")
+    [reply] = pull(wire)
+    [answer] = wire.send(reply)
+    assert answer.headers.startswith(b"NATS/1.0 503") is expected
+
+
+@pytest.mark.pins("purges_ack")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
+def test_a_purge_forgets_redeliveries_from_2_10_on(version, expected):
+    wire = with_consumer(version)
+    [reply] = pull(wire)
+    wire.send(reply, b"-NAK")
+    assert len(pull(wire)) == 1
+    wire("STREAM.PURGE.S")
+    assert info(wire)["num_redelivered"] == expected
+
+
+@pytest.mark.pins("losses_told_by_filter")
+@per_version(("2.9", "2.9", 0), ("2.10", "2.15", 1))
+def test_a_consumer_does_not_hear_of_losses_its_filter_no_longer_wants_from_2_10_on(version, expected):
+    wire = with_consumer(version, filter_subject="s.a")
+    assert len(pull(wire)) == 1
+    configure(wire, filter_subject="s.b")
+    wire.publish("b")
+    wire("STREAM.MSG.DELETE.S", {"seq": 1})
+    assert info(wire)["num_ack_pending"] == expected
+
+
+@pytest.mark.pins("undelivered_steps_back")
+@per_version(("2.9", "2.9", 2), ("2.10", "2.15", 1))
+def test_a_redelivery_that_nobody_could_take_steps_back_up_to_2_9(version, expected):
+    wire = with_consumer(version, "abc")
+    first, _ = pull(wire, batch=2)
+    wire.send(first, b"-NAK")
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1}) == ["409 Message Size Exceeds MaxBytes"]
+    assert info(wire)["num_pending"] == expected
+
+
+@pytest.mark.pins("early_acks_ignored")
+@per_version(("2.9", "2.9", [b""]), ("2.10", "2.15", []))
+def test_an_ack_of_what_was_not_delivered_yet_is_confirmed_up_to_2_9(version, expected):
+    wire = with_consumer(version)
+    [reply] = pull(wire)
+    early = reply.replace(".1.1.1.", ".1.2.2.")
+    assert [answer.payload for answer in wire.send(early)] == expected
