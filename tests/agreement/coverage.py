@@ -40,7 +40,7 @@ Every kind of request that a nats-server of these versions knows, and how many o
 version ({date}, {machine}). Written by `python -m tests.agreement.coverage` from the report of `make agreement` and from the
 simulator's own routes; a test fails when it is out of date.
 
-- a number: so many were sent to the simulator and to that server, and all answers were the same;
+- a number: so many were sent to the simulator and to that server, and compared; what differs stands in [agreement](agreement.md);
 - **0**: simulated, and not compared by the agreement run;
 - –: that version does not know the request and leaves it unanswered, and so does the simulator with its profile;
 - *not simulated*: the simulator raises `NotSimulatedError` with the request's subject.
