@@ -221,7 +221,7 @@ class Acks:
         for sequence in sequences:
             # The server looks at the count here, but counts one delivery less: it gives up early only after one.
             count = max(1, self.redelivered.get(sequence, 0))
-            if 0 < self._config.max_deliver <= count:
+            if 0 < self._config.max_deliver <= count and self._profile.gives_up_at_timeout:
                 self._give_up(sequence, count + 1)
                 self.redelivered[sequence] = count
             else:

@@ -256,10 +256,11 @@ class Consumer:
         return None if fresh is None else (fresh, 1)
 
     def _give_back(self, message: Message, count: int) -> None:
-        if self._stream.context.profile.undelivered_steps_back:
-            self.position.step_back(taken=count == 1)
+        if count == 1 and self.position.give_back(message):
             return
-        if not (count == 1 and self.position.give_back(message)):
+        if self._stream.context.profile.undelivered_steps_back:
+            self.position.step_back()
+        else:
             self.acks.put_back(message.sequence)
 
     def _delivery(self, message: Message, count: int) -> Delivery:

@@ -230,6 +230,8 @@ class ServerProfile:
     """Whether consumers without acks listen to acks too, and do nothing about them; up to 2.9."""
     early_acks_ignored: bool = True
     """Whether an ack of what was not delivered yet is neither taken nor confirmed; from 2.10 on."""
+    gives_up_at_timeout: bool = True
+    """Whether a message that is to be delivered once is given up when its ack wait ends, from 2.10 on, not later."""
     purges_ack: bool = True
     """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
     losses_told_by_filter: bool = True
@@ -239,7 +241,7 @@ class ServerProfile:
     no_redeliveries_after_one: bool = True
     """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
     undelivered_steps_back: bool = False
-    """Whether a delivery that nobody could take sets the consumer back by one message, whichever it was; up to 2.9."""
+    """Whether a redelivery that nobody could take is lost, and sets the consumer back by one message; up to 2.9."""
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
     lost_redeliveries_forgotten: bool = True

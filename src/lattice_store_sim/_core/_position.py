@@ -88,7 +88,7 @@ class Position:
             self._ahead = min(self._ahead, len(log.messages), log.last_sequence - self.next + 1)
 
     def added(self, message: Message) -> bool:
-        """Note that the log grew; return whether the message is one to deliver."""
+        """Note that the log grew; return whether there may be something to deliver."""
         if not self.wants(message.subject):
             return False
         self._ahead += 1
@@ -151,10 +151,10 @@ class Position:
         self._ahead += 1
         return True
 
-    def step_back(self, *, taken: bool) -> None:
-        """Go back by one and count one more ahead, whatever was *taken*: what 2.9 does with what it cannot deliver."""
+    def step_back(self) -> None:
+        """Go back by one and count one more ahead: what 2.9 does with a redelivery that nobody could take."""
         self.next -= 1
-        self._ahead += 2 if taken else 1
+        self._ahead += 1
 
     def skip_to(self, sequence: int) -> None:
         """Continue at *sequence*, never further back."""

@@ -154,6 +154,7 @@ _2_9: Final = attrs.evolve(
     undelivered_steps_back=True,
     acks_always_taken=True,
     early_acks_ignored=False,
+    gives_up_at_timeout=False,
     any_message_wakes=True,
     snapshot_recounted=True,
     later_fields=_2_10.later_fields
