@@ -80,11 +80,11 @@ class Log:
         """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
         subject, sequence, messages = message.subject, message.sequence, self.messages
         if self._max_per_subject > 0:
-            while self.subjects.count(subject) >= self._max_per_subject:
+            surplus = self.subjects.count(subject) + 1 - self._max_per_subject
+            while surplus > 0:
                 # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
                 self._drop(self.subjects.first(subject))
-                if self._surplus_stays:
-                    break
+                surplus = 0 if self._surplus_stays else surplus - 1
         if not messages:
             self.first_sequence = sequence
         messages[sequence] = message
