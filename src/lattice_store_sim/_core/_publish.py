@@ -158,12 +158,14 @@ def _rollup(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _count(stream: Stream, message: Message, control: Control) -> Message:
-    """Go on with the subject's new sum."""
+    """Go on with the subject's new sum, which may be too large."""
     if names.INCREMENT not in control:
         raise api_error(400, 10169, "message counter increment is missing")
     last = stream.log.messages.get(stream.log.subjects.last(message.subject))
     payload = counted(None if last is None else last.payload, control[names.INCREMENT])
-    return msgspec.structs.replace(message, payload=payload)
+    message = msgspec.structs.replace(message, payload=payload)
+    _message_size(stream, message, control)
+    return message
 
 
 def _ttl(stream: Stream, message: Message, control: Control) -> Message | None:

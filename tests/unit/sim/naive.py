@@ -120,19 +120,18 @@ class NaiveStream:
             before = [json.loads(one.payload)["val"] for one in self.messages if one.subject == subject]
             total = {"val": str(int(before[-1] if before else 0) + int(find(headers, "Nats-Incr")))}
             payload = json.dumps(total, separators=(",", ":")).encode()
+            self.check_size(headers, payload)
         if self.marker_ttl and self.config["max_msgs_per_subject"] != 1:
             headers = self.raised(headers)
         return {"seq": self.store(subject, headers, payload, now), **total}
 
     def check(self, subject: str, payload: bytes, headers: Pairs) -> int | None:
         """Refuse, or return the sequence of the message that this one repeats."""
-        size, limit = header_size(headers) + len(payload), self.config["max_msg_size"]
         expected = {name: value for name, value in headers if name.startswith("Nats-Expected-") and value}
         rollup, ttl = find(headers, "Nats-Rollup").lower(), find(headers, "Nats-TTL")
         if self.sealed:
             refuse(400, 10109, "invalid operation on sealed stream")
-        if 0 <= limit < size:
-            refuse(400, 10054, "message size exceeds maximum allowed")
+        self.check_size(headers, payload)
         if increment := find(headers, "Nats-Incr"):
             self.check_increment(increment, payload, bool(rollup or expected))
         if find(headers, "Nats-Expected-Stream") not in ("", self.config["name"]):
@@ -164,6 +163,10 @@ class NaiveStream:
         if self.config["discard"] == "new":
             self.check_room(subject, self.size(Kept(subject, 0, 0, headers, payload)), bool(rollup))
         return None
+
+    def check_size(self, headers: Pairs, payload: bytes) -> None:
+        if 0 <= self.config["max_msg_size"] < header_size(headers) + len(payload):
+            refuse(400, 10054, "message size exceeds maximum allowed")
 
     def check_increment(self, increment: str, payload: bytes, controlled: bool) -> None:
         if not re.fullmatch(r"[+-]?\d+", increment):

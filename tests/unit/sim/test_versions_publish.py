@@ -101,6 +101,14 @@ def test_a_rollup_of_nothing_known_is_answered_from_2_11_on(version, expected):
     assert kept(wire) == []
 
 
+@pytest.mark.parametrize("room", [-1, 0])
+@per_version(("2.12", "2.15", 10054))
+def test_a_counter_whose_sum_would_be_too_large_is_refused(version, expected, room):
+    size = len("NATS/1.0\r\nNats-Incr: 999\r\n\r\n") + len('{"val":"999"}')
+    wire = Wire.with_stream(version, allow_msg_counter=True, max_msg_size=size + room)
+    assert refusal(wire, "a", "Nats-Incr: 999") == (STORED if room == 0 else expected)
+
+
 @pytest.mark.pins("counters")
 @pytest.mark.parametrize(
     ("header", "err_code"), [("Nats-Incr: 1", 10168), ("Nats-Schedule: @every 1s", 10188), ("Nats-Batch-Id: x", 10174)]
