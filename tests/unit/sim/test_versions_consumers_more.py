@@ -130,3 +130,12 @@ def test_an_ack_of_what_was_not_delivered_yet_is_confirmed_up_to_2_9(version, ex
     [reply] = pull(wire)
     early = reply.replace(".1.1.1.", ".1.2.2.")
     assert [answer.payload for answer in wire.send(early)] == expected
+
+
+@pytest.mark.pins("gives_up_at_timeout")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
+def test_what_is_delivered_once_only_is_given_up_when_its_time_is_over_from_2_10_on(version, expected):
+    wire = with_consumer(version, "a", max_deliver=1, ack_wait=SECOND)
+    assert len(pull(wire, batch=1)) == 1
+    wire.now_ns += 2 * SECOND
+    assert info(wire)["num_ack_pending"] == expected
