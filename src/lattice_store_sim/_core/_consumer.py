@@ -7,7 +7,7 @@ room, a redelivery that is due, interest that came. A run delivers all it can (n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lattice_store.model import Message
 from lattice_store_sim._core._acks import Ack, Acks
@@ -24,6 +24,8 @@ from lattice_store_sim._core._push import Push
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
+
+_UNSIGNED: Final = 2**64  # what the requests want is a sum that batches below zero lead around to the largest number
 
 
 class _Held(NamedTuple):
@@ -300,25 +302,26 @@ class Consumer:
             context.send(status(reply, *refusal))
         if wanted is None:
             return
-        if wanted.no_wait:
-            self.position.clamp()
-            pending = self.position.pending + self.acks.queued
-            if not pending and not wanted.expires:
-                self._idleness.used(now_ns)
-                context.send(status(reply, 404, "No Messages"))
-                return
+        if len(self.pulls) == config.max_waiting and now_ns - self.pulls.reviewed_ns >= context.profile.full_pulls_kept_ns:
             self.pulls.review(now_ns, self._last, dry=False)
-            if 0 < pending < self.pulls.wanted:
-                self._idleness.used(now_ns)
-                context.send(status(reply, 408, "Requests Pending"))
-                return
-        if len(self.pulls) == config.max_waiting:
-            if not wanted.idle_heartbeat:
-                context.send(status(reply, 409, "Exceeded MaxWaiting"))
-            return
-        self._idleness.used(now_ns)
-        self.pulls.add(Waiting.of(wanted, reply, now_ns))
-        self._signalled = True
+        refusal = self._refusal_of_no_wait(wanted, now_ns) if wanted.no_wait else None
+        if refusal is not None:
+            self._idleness.used(now_ns)
+            context.send(status(reply, *refusal))
+        elif len(self.pulls) < config.max_waiting:
+            self._idleness.used(now_ns)
+            self.pulls.add(Waiting.of(wanted, reply, now_ns))
+            self._signalled = True
+        elif not wanted.idle_heartbeat:  # who hears no heartbeat will ask again
+            context.send(status(reply, 409, "Exceeded MaxWaiting"))
+
+    def _refusal_of_no_wait(self, wanted: PullRequest, now_ns: int) -> Refusal | None:
+        """Return why a request that does not wait ends at once, None if it may get something."""
+        pending = self.position.pending + self.acks.queued
+        if not pending:
+            return None if wanted.expires else Refusal(404, "No Messages")
+        self.pulls.review(now_ns, self._last, dry=False)
+        return Refusal(408, "Requests Pending") if pending < self.pulls.wanted % _UNSIGNED else None
 
     def ack(self, ack: Ack, reply: str, now_ns: int) -> None:
         """Take an ack of any kind; it is confirmed to *reply* if that is given."""

@@ -10,6 +10,8 @@ from typing import Literal
 
 import attrs
 
+from lattice_store.limits import SECOND_NS
+
 
 @attrs.frozen(kw_only=True)
 class ServerProfile:
@@ -232,6 +234,8 @@ class ServerProfile:
     """Whether an ack of what was not delivered yet is neither taken nor confirmed; from 2.10 on."""
     gives_up_at_timeout: bool = True
     """Whether a message that is to be delivered once is given up when its ack wait ends, from 2.10 on, not later."""
+    full_pulls_kept_ns: int = SECOND_NS
+    """How long a consumer with as many pull requests as it may have takes them all for open; no time up to 2.9."""
     purges_ack: bool = True
     """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
     losses_told_by_filter: bool = True

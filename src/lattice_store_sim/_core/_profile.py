@@ -155,6 +155,7 @@ _2_9: Final = attrs.evolve(
     acks_always_taken=True,
     early_acks_ignored=False,
     gives_up_at_timeout=False,
+    full_pulls_kept_ns=0,
     any_message_wakes=True,
     snapshot_recounted=True,
     later_fields=_2_10.later_fields

@@ -76,12 +76,15 @@ class Pulls:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._requests: deque[Waiting] = deque()
+        self.reviewed_ns = 0
+        """When `review` was called last."""
 
     def __len__(self) -> int:
         return len(self._requests)
 
     def copy(self, context: Context) -> Pulls:
         copied = Pulls(context)
+        copied.reviewed_ns = self.reviewed_ns
         copied._requests.extend(msgspec.structs.replace(one) for one in self._requests)
         return copied
 
@@ -144,6 +147,7 @@ class Pulls:
             last: consumer and stream sequence that a heartbeat tells.
             dry: nothing is left to deliver, which ends requests that do not wait.
         """
+        self.reviewed_ns = now_ns
         requests, self._requests = self._requests, deque()
         for request in requests:
             ending = self._ending(request, now_ns, dry=dry)
