@@ -298,11 +298,14 @@ class Consumer:
         """Take a pull request, or what was made of one that cannot be read; what it gets goes to *reply*."""
         context, config = self._stream.context, self.config
         refusals, wanted = judged(request, config, context.profile)
-        for refusal in refusals:
-            context.send(status(reply, *refusal))
+        for each in refusals:
+            context.send(status(reply, *each))
         if wanted is None:
             return
-        if len(self.pulls) == config.max_waiting and now_ns - self.pulls.reviewed_ns >= context.profile.full_pulls_kept_ns:
+        if (
+            len(self.pulls) == config.max_waiting
+            and now_ns - self.pulls.reviewed_ns >= context.profile.full_pulls_kept_ns
+        ):
             self.pulls.review(now_ns, self._last, dry=False)
         refusal = self._refusal_of_no_wait(wanted, now_ns) if wanted.no_wait else None
         if refusal is not None:
