@@ -307,15 +307,15 @@ class Consumer:
             and now_ns - self.pulls.reviewed_ns >= context.profile.full_pulls_kept_ns
         ):
             self.pulls.review(now_ns, self._last, dry=False)
-        refusal = self._refusal_of_no_wait(wanted, now_ns) if wanted.no_wait else None
-        if refusal is not None:
+        dry = self._refusal_of_no_wait(wanted, now_ns) if wanted.no_wait else None
+        if dry is not None:
             self._idleness.used(now_ns)
-            context.send(status(reply, *refusal))
+            context.send(status(reply, *dry))
         elif len(self.pulls) < config.max_waiting:
             self._idleness.used(now_ns)
             self.pulls.add(Waiting.of(wanted, reply, now_ns))
             self._signalled = True
-        elif not wanted.idle_heartbeat:  # who hears no heartbeat will ask again
+        elif not (wanted.idle_heartbeat and context.profile.heartbeats_replace_refusals):
             context.send(status(reply, 409, "Exceeded MaxWaiting"))
 
     def _refusal_of_no_wait(self, wanted: PullRequest, now_ns: int) -> Refusal | None:

@@ -145,7 +145,7 @@ class ServerProfile:
     skipped_ids_lead_there: bool = True
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
     skipped_rollups_purge: bool = True
-    """Whether a rollup that interests nobody removes what it replaces all the same; from 2.11 on."""
+    """Whether a rollup that interests nobody removes what it replaces all the same; from 2.12 on."""
     unused_streams_purged: bool = True
     """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
     changed_filters_lose_interest: bool = True
@@ -236,6 +236,8 @@ class ServerProfile:
     """Whether a message that is to be delivered once is given up when its ack wait ends, from 2.10 on, not later."""
     full_pulls_kept_ns: int = SECOND_NS
     """How long a consumer with as many pull requests as it may have takes them all for open; no time up to 2.9."""
+    heartbeats_replace_refusals: bool = True
+    """Whether a pull request too many is not refused but left without heartbeats, if it wants them; from 2.10 on."""
     purges_ack: bool = True
     """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
     losses_told_by_filter: bool = True

@@ -69,8 +69,8 @@ def test_the_last_consumers_end_purges_a_stream_that_was_never_used_from_2_10_on
 
 
 @pytest.mark.pins("skipped_rollups_purge")
-@per_version(("2.9", "2.10", [1]), ("2.11", "2.15", []))
-def test_a_rollup_that_interests_nobody_removes_what_it_replaces_from_2_11_on(version, expected):
+@per_version(("2.9", "2.11", [1]), ("2.12", "2.15", []))
+def test_a_rollup_that_interests_nobody_removes_what_it_replaces_from_2_12_on(version, expected):
     wire = Wire.with_stream(version, retention="interest", allow_rollup_hdrs=True)
     put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", "filter_subject": "s.a"})
     wire.publish("a")
