@@ -25,8 +25,9 @@ ROOT = SOURCES.parent
 AGREEMENT = "tests/agreement/test_agreement.py::test_simulator_agrees_with_the_server"
 NAIVE = "tests/unit/sim/test_naive.py"
 FAILED = re.compile(r"^FAILED .*?\[(.+?)\]|^FAILED ", re.MULTILINE)
-NOT_PYTEST = 2
+NOT_RUN = 2
 """From this exit code on pytest could not run the tests at all."""
+_TOLD = 4000
 
 
 class Verdict(NamedTuple):
@@ -65,8 +66,9 @@ def _arguments() -> argparse.Namespace:
 def _require_that_nothing_fails_without_a_bug() -> None:
     with tempfile.TemporaryDirectory() as copied:
         shutil.copytree(SOURCES, copied, dirs_exist_ok=True)
-        if failed := _failure(Path(copied), [AGREEMENT, NAIVE]):
-            sys.exit(f"without any bug {failed} fails already")
+        done = _run(Path(copied), [AGREEMENT, NAIVE])
+    if done.returncode:
+        sys.exit(f"{done.stdout[-_TOLD:]}\nthis fails already without any bug")
 
 
 def _try(mutation: Mutation) -> Verdict:
@@ -82,9 +84,18 @@ def _try(mutation: Mutation) -> Verdict:
 
 
 def _failure(sources: Path, tests: Sequence[str]) -> str:
-    """Run tests on those sources; return the family, or else the word "test", that failed first, if one did."""
+    """Return the family, or else the word "test", that fails first on those sources; empty if none does."""
+    done = _run(sources, tests)
+    if done.returncode >= NOT_RUN:
+        sys.exit(f"{done.stdout[-_TOLD:]}{done.stderr[-_TOLD:]}\nthe tests could not be run")
+    failed = FAILED.search(done.stdout)
+    return (failed[1] or "test") if failed else ""
+
+
+def _run(sources: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run tests until the first that fails."""
     options = ["-q", "-x", "-p", "no:cacheprovider", "--timeout", "600"]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{sources}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -92,10 +103,6 @@ def _failure(sources: Path, tests: Sequence[str]) -> str:
         capture_output=True,
         text=True,
     )
-    if done.returncode >= NOT_PYTEST:
-        sys.exit(f"the tests could not be run:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-    failed = FAILED.search(done.stdout)
-    return (failed[1] or "test") if failed else ""
 
 
 def _page(verdicts: Sequence[Verdict]) -> str:
