@@ -104,9 +104,9 @@ MUTATIONS = (
         "a full subject gives up its newest message",
         *("limits", "_core/_log"),
         """self._drop(self.subjects.first(subject))
-                if self._surplus_stays""",
+                surplus = 0""",
         """self._drop(self.subjects.last(subject))
-                if self._surplus_stays""",
+                surplus = 0""",
     ),
     Mutation(
         "a stream keeps one message less than it may",
