@@ -1,6 +1,8 @@
 """Acks, and nothing but acks: one consumer that has delivered a lot, and what each ack does to its floor and its queue.
 
-Dense where the family ``pull`` is wide. No short times are drawn.
+Dense where the family ``pull`` is wide. No short times are drawn. A consumer is told of a new message by a queue of its
+own, behind the publisher's ack (stream.go, ``signalConsumersLoop``): until then it counts one less as pending, so each
+publish waits for that.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from hypothesis.stateful import initialize, rule
 from tests.agreement.client import Arrival
 from tests.agreement.family import Family
 from tests.agreement.pair import Sending
+from tests.agreement.states import compare_states
 
 _BEFORE = 8
 _UNREADABLE = b"{"
@@ -78,3 +81,4 @@ class Acks(Family):
     @rule()
     def publish_one(self) -> None:
         self.publish(f"{self.space}.0.a")
+        compare_states(self.pair)

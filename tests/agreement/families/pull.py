@@ -1,13 +1,14 @@
 """Pull consumers: where each begins, what each request gets and is told, every ack, redelivery, and what removal does.
 
-A short time that an operation sets running is waited for at once: nothing else happens meanwhile, so that a slow machine
-changes no order. Not drawn: several publishes on their way at once while a request waits, for a server counts what is
-pending when it gets to it; idle heartbeats, which a busy server may get to too late; short times that go on without end;
-a purge or rollup of a single message, of which consumers learn in two ways at once; a purge by sequence on file, which
-may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another has
-a word, which 2.10 and earlier count wrongly; any removal of
-messages and change of filters in 2.9, after which it miscounts what is pending;
-``by_start_time`` and ``last_per_subject`` in 2.9, which loses its way, or its life, where messages were removed.
+A short time that an operation sets running is waited for at once: nothing else happens meanwhile, so that a slow
+machine changes no order. Nor does anything else before consumers know of what was published, which is behind the
+publisher's ack (stream.go, ``signalConsumersLoop``). Not drawn: several publishes on their way at once while a
+request waits, for a server counts what is pending when it gets to it; idle heartbeats, which a busy server may get to
+too late; short times that go on without end; a purge or rollup of a single message, of which consumers learn in two
+ways at once; a purge by sequence on file, which may leave that store in disorder (see the family ``removal``);
+filters of one consumer with a wildcard where another has a word, which 2.10 and earlier count wrongly; any removal of
+messages and change of filters in 2.9, after which it miscounts what is pending; ``by_start_time`` and
+``last_per_subject`` in 2.9, which loses its way, or its life, where messages were removed.
 """
 
 from __future__ import annotations
@@ -242,6 +243,7 @@ class Pull(Family):
             rolls_up = rollup and self.stored(token) != 1
             self.publish(self.subject(token), payload, [("Nats-Rollup", rollup)] if rolls_up else ())
             self.run_out()
+        compare_states(self.pair)
 
     def stored(self, token: str) -> int:
         """Return how many messages are stored on matching subjects; "1" means "do not purge them", see above."""

@@ -1,12 +1,14 @@
 """Push consumers: who gets what and when, deliver groups, flow control, heartbeats, every ack, pauses and changes.
 
 A short time that an operation sets running is waited for at once, and after a change of who listens both sides are
-compared until they agree: a server notices such a change a moment later, and what is published meanwhile goes nowhere.
-Not drawn: ``replay_policy`` original and rate limits, whose delays are the times of the messages; two consumers with
-one deliver subject, whose messages may overtake each other; heartbeats beside other operations, since each silence
-begins a little later on a real server; updates that make room for acks, whose answer may count what is delivered then;
-purges and rollups, which the family ``pull`` draws: after one that makes room for acks a server goes on at once or with
-the next message, by chance; evictions that make room for an ack, which may be counted late; new filters in 2.9, which goes on looking in the old way.
+compared until they agree: a server notices such a change a moment later, and what is published meanwhile goes
+nowhere. So they are after publishing, of which consumers know behind the publisher's ack (stream.go,
+``signalConsumersLoop``). Not drawn: ``replay_policy`` original and rate limits, whose delays are the times of the
+messages; two consumers with one deliver subject, whose messages may overtake each other; heartbeats beside other
+operations, since each silence begins a little later on a real server; updates that make room for acks, whose answer
+may count what is delivered then; purges and rollups, which the family ``pull`` draws: after one that makes room for
+acks a server goes on at once or with the next message, by chance; evictions that make room for an ack, which may be
+counted late; new filters in 2.9, which goes on looking in the old way.
 """
 
 from __future__ import annotations
@@ -168,6 +170,7 @@ class Push(Family):
             for token in tokens:
                 self.publish(self.subject(token), b"x")
                 self.run_out()
+            compare_states(self.pair)
 
     # -- listeners --------------------------------------------------------------------------------
 
@@ -244,6 +247,7 @@ class Push(Family):
         for token, payload in messages:
             self.publish(self.subject(token), payload)
             self.run_out()
+        compare_states(self.pair)
 
     @rule(sequence=st.integers(1, 8))
     def delete_message(self, sequence: int) -> None:
