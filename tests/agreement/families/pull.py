@@ -5,10 +5,12 @@ machine changes no order. Nor does anything else before consumers know of what w
 publisher's ack (stream.go, ``signalConsumersLoop``). Not drawn: several publishes on their way at once while a
 request waits, for a server counts what is pending when it gets to it; idle heartbeats, which a busy server may get to
 too late; short times that go on without end; a purge or rollup of a single message, of which consumers learn in two
-ways at once; a purge by sequence on file, which may leave that store in disorder (see the family ``removal``);
-filters of one consumer with a wildcard where another has a word, which 2.10 and earlier count wrongly; any removal of
-messages and change of filters in 2.9, after which it miscounts what is pending; ``by_start_time`` and
-``last_per_subject`` in 2.9, which loses its way, or its life, where messages were removed.
+ways at once; evictions while a consumer with filters waits: their acks race with the delivery of what evicts, which
+moves its position past what it does not want (consumer.go, ``decStreamPending``); a purge by sequence on file, which
+may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another
+has a word, which 2.10 and earlier count wrongly; any removal of messages and change of filters in 2.9, after which it
+miscounts what is pending; ``by_start_time`` and ``last_per_subject`` in 2.9, which loses its way, or its life, where
+messages were removed.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ _ACKS = [
     *(b'+NXT {"batch":2,"no_wait":true}', b"+NXT{", b"-NAK 40ms", b"-NAK soon", b'-NAK {"delay":40000000}', b"-NAK {"),
 ]
 _PRIORITIES: list[Settings] = [{"min_pending": 1}, {"id": "x"}, {"priority": 11}, {"group": "g"}]
+_PURGES: list[Settings] = [{}, {"filter": "a"}, {"filter": "*"}, {"seq": 3}, {"keep": 1}, {"filter": "x.>"}]
 _HEARTBEATS: list[Settings] = [
     {"idle_heartbeat": 10 * SECOND_NS, "expires": _LONG},
     {"idle_heartbeat": _SHORT, "expires": _SHORT},
@@ -84,6 +87,8 @@ def some_of(values: Settings) -> st.SearchStrategy[Settings]:
     return st.lists(one, max_size=2).map(dict)
 
 
+seldom = st.sampled_from([False, False, False, True])
+"""Whether to do what leaves little to go on with."""
 consumers = st.sampled_from(["C", "C", "C", "D"])
 tokens = st.sampled_from(["a", "a", "b", "x.a"])
 payloads = st.sampled_from([b"", b"x", b"x" * 50])
@@ -103,7 +108,7 @@ batches = st.fixed_dictionaries(
     },
 )
 requests = st.one_of(
-    batches,
+    *[batches] * 6,
     st.builds(lambda batch, heartbeat: {**batch, **heartbeat}, batches, st.sampled_from(_HEARTBEATS)),
     st.sampled_from(_BODIES),
     st.sampled_from(_PRIORITIES),
@@ -118,7 +123,7 @@ class Pull(Family):
     @initialize(
         storage=st.sampled_from(["memory", "file"]),
         settings=st.sampled_from(_STREAMS),
-        before=st.lists(tokens, max_size=6),
+        before=st.lists(tokens, min_size=2, max_size=6),
         config=configs,
     )
     def begin(self, storage: str, settings: Settings, before: list[str], config: Settings) -> None:
@@ -147,6 +152,10 @@ class Pull(Family):
             compare_states(self.pair)
 
     # -- consumers --------------------------------------------------------------------------------
+
+    def present(self, name: str) -> str:
+        """Return the name of a consumer that is there, if one is."""
+        return name if name in self.configs else min(self.configs, default=name)
 
     def put(self, name: str, config: Settings, rule: str) -> None:
         if self.profile == "2.9" and config["deliver_policy"] in ("by_start_time", "last_per_subject"):
@@ -177,6 +186,7 @@ class Pull(Family):
 
     @rule(name=consumers, changes=some_of(_CHANGES))
     def update(self, name: str, changes: Settings) -> None:
+        name = self.present(name)
         if (config := self.configs.get(name)) is None or (self.profile == "2.9" and "filter_subject" in changes):
             return
         if "filter_subject" in changes:
@@ -184,10 +194,11 @@ class Pull(Family):
             changes = {**changes, "filter_subject": self.subject(changes["filter_subject"])}
         self.put(name, {**config, **changes}, "CONSUMER.UPDATE")
 
-    @rule(name=consumers)
-    def delete(self, name: str) -> None:
-        self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
-        self.configs.pop(name, None)
+    @rule(name=consumers, sure=seldom)
+    def delete(self, name: str, sure: bool) -> None:
+        if sure:
+            self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
+            self.configs.pop(name, None)
 
     # -- requests and acks ------------------------------------------------------------------------
 
@@ -208,6 +219,7 @@ class Pull(Family):
 
     @rule(name=consumers, bodies=st.lists(requests, min_size=1, max_size=3))
     def pulls(self, name: str, bodies: list[Any]) -> None:
+        name = self.present(name)
         hurried = self.configs.get(name, {}).keys() & {"ack_wait", "backoff"}
         for body in bodies:
             if hurried and isinstance(body, dict) and body.get("expires") == _SHORT:
@@ -239,11 +251,20 @@ class Pull(Family):
 
     @rule(messages=st.lists(st.tuples(tokens, payloads, st.sampled_from(["", "", "", "sub"])), min_size=1, max_size=4))
     def publishes(self, messages: list[tuple[str, bytes, str]]) -> None:
+        if self.limited and self.waits_for_some():
+            return
         for token, payload, rollup in messages:
             rolls_up = rollup and self.stored(token) != 1
             self.publish(self.subject(token), payload, [("Nats-Rollup", rollup)] if rolls_up else ())
             self.run_out()
         compare_states(self.pair)
+
+    def waits_for_some(self) -> bool:
+        """Return whether a consumer with filters has open requests."""
+        filtered = [
+            name for name, config in self.configs.items() if config.keys() & {"filter_subject", "filter_subjects"}
+        ]
+        return any(self.request(f"CONSUMER.INFO.{self.stream(0)}.{name}")["num_waiting"] for name in filtered)
 
     def stored(self, token: str) -> int:
         """Return how many messages are stored on matching subjects; "1" means "do not purge them", see above."""
@@ -259,9 +280,9 @@ class Pull(Family):
         self.request(f"STREAM.MSG.DELETE.{self.stream(0)}", {"seq": sequence})
         self.run_out()
 
-    @rule(what=st.sampled_from([{}, {"filter": "a"}, {"filter": "*"}, {"seq": 3}, {"keep": 1}, {"filter": "x.>"}]))
-    def purge(self, what: Settings) -> None:
-        if self.profile == "2.9" or ("seq" in what and self.storages[0] == "file"):
+    @rule(what=st.sampled_from(_PURGES), sure=seldom)
+    def purge(self, what: Settings, sure: bool) -> None:
+        if not sure or self.profile == "2.9" or ("seq" in what and self.storages[0] == "file"):
             return
         if what and "seq" not in what and self.stored(what.get("filter", ">")) - what.get("keep", 0) == 1:
             return

@@ -140,6 +140,8 @@ class Push(Family):
         if name not in self.configs:
             if self.evicting:
                 config = {key: value for key, value in config.items() if key != "max_ack_pending"}
+                if "filter_subject" in config:
+                    config["filter_subject"] = ">"
             self.forget(name)
             self.subjects[name] = self.fresh_subject()
             if listening:
@@ -150,7 +152,7 @@ class Push(Family):
     def update(self, name: str, changes: Settings) -> None:
         if (config := self.configs.get(name)) is None:
             return
-        if "filter_subject" in changes and self.profile == "2.9":
+        if "filter_subject" in changes and (self.evicting or self.profile == "2.9"):
             return
         if moved := "deliver_subject" in changes:
             changes = {"deliver_subject": self.fresh_subject()}

@@ -29,10 +29,11 @@ _CONFIGS: list[Settings] = [
     {"max_deliver": 1},
     {"max_ack_pending": 2},
 ]
+_FILTERS = ["a", "b", "*", "a.>", "nowhere"]
 
 storages = st.sampled_from(["memory", "file"])
 tokens = st.sampled_from(["a", "b", "a.x", "c"])
-filters = st.sampled_from(["a", "b", "*", "a.>", "nowhere"])
+filters = st.sampled_from(_FILTERS)
 names = st.sampled_from(["one", "two", "three"])
 headers = st.sampled_from([(), (), (), (("Nats-Msg-Id", "id"),), (("Nats-Rollup", "sub"),)])
 messages = st.lists(st.tuples(tokens, headers), min_size=1, max_size=6)
@@ -72,7 +73,7 @@ class Retention(RemovingFamily):
 
     @rule(
         name=names,
-        filter_=filters,
+        filter_=st.sampled_from([None, *_FILTERS]),
         config=st.sampled_from(_CONFIGS),
         acks=st.sampled_from(["explicit", "explicit", "all"]),
     )
