@@ -34,6 +34,8 @@ class Position:
         if self._last_only and not one_per_subject:
             self._snapshot.extend(log.subjects.last_per_subject(self.wants))
         self.next = _start(log, config, self._snapshot, one_per_subject=one_per_subject)
+        if self.next >= self._resume:
+            self._snapshot.clear()  # its only message is the last: there is nothing to skip (``setLeader``)
         self._ahead = 0
         self.recount()
 

@@ -31,6 +31,8 @@ _CONFIGS: list[Settings] = [
 ]
 _FILTERS = ["a", "b", "*", "a.>", "nowhere"]
 
+seldom = st.sampled_from([False, False, False, True])
+"""Whether to do what leaves little to go on with."""
 storages = st.sampled_from(["memory", "file"])
 tokens = st.sampled_from(["a", "b", "a.x", "c"])
 filters = st.sampled_from(_FILTERS)
@@ -83,10 +85,15 @@ class Retention(RemovingFamily):
         config = {"durable_name": name, "ack_policy": acks, "ack_wait": _HOUR_NS, **config}
         self._put(name, filter_, config)
 
+    @precondition(lambda self: self.consumers and self.profile != "2.9")
     @rule(name=names, filter_=filters)
     def change_filter(self, name: str, filter_: str) -> None:
-        if name in self.consumers and self.profile != "2.9":
-            self._put(name, filter_, self.consumers[name])
+        name = self.present(name)
+        self._put(name, filter_, self.consumers[name])
+
+    def present(self, name: str) -> str:
+        """Return the name of a consumer that is there."""
+        return name if name in self.consumers else min(self.consumers)
 
     def _put(self, name: str, filter_: str | None, config: Settings) -> None:
         spelled = {} if filter_ is None else {"filter_subject": f"{self.space}.0.{filter_}"}
@@ -96,16 +103,18 @@ class Retention(RemovingFamily):
         if "error" not in answer:
             self.consumers[name] = config
 
-    @rule(name=names)
-    def delete_consumer(self, name: str) -> None:
+    @rule(name=names, sure=seldom)
+    def delete_consumer(self, name: str, sure: bool) -> None:
+        if not sure:
+            return
         self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
         self.consumers.pop(name, None)
         compare_states(self.pair)
 
+    @precondition(lambda self: self.consumers)
     @rule(name=names, batch=st.integers(1, 4))
     def pulls(self, name: str, batch: int) -> None:
-        if name not in self.consumers:
-            return
+        name = self.present(name)
         info = self.request(f"CONSUMER.INFO.{self.stream(0)}.{name}")
         room = self.consumers[name].get("max_ack_pending") or 1000
         batch = min(batch, info["num_pending"], room - info["num_ack_pending"])
@@ -128,6 +137,7 @@ class Retention(RemovingFamily):
         config = {"name": self.stream(0), "storage": self.storages[0], "subjects": [f"{self.space}.0.>"]}
         self.request(f"STREAM.UPDATE.{self.stream(0)}", {**config, "allow_rollup_hdrs": True, "retention": "interest"})
 
-    @rule(token=tokens)
-    def purge_subject(self, token: str) -> None:
-        self.purge({"filter": token})
+    @rule(token=tokens, sure=seldom)
+    def purge_subject(self, token: str, sure: bool) -> None:
+        if sure:
+            self.purge({"filter": token})
