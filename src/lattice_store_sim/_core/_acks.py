@@ -344,7 +344,7 @@ class Acks:
 
     def forget_redelivered_below(self, sequence: int) -> None:
         """Forget how often messages below were delivered, as a purge does."""
-        if not self._profile.purges_ack:
+        if not self._profile.purges_forget_redeliveries:
             return
         for each in [each for each in self.redelivered if each < sequence]:
             del self.redelivered[each]
@@ -363,14 +363,14 @@ class Acks:
             reached = self.floor.consumer_sequence
             for each in lost:
                 reached = max(reached, self.pending[each])
-                self.record.ack(each, self.pending[each])
-                self._await_no_more(each)
-            if self._profile.purges_ack:
-                for each in lost:
+                if self._profile.purges_ack:
+                    self.record.ack(each, self.pending[each])
+                if self._profile.purges_forget_redeliveries:
                     self.redelivered.pop(each, None)
+                self._await_no_more(each)
             self.floor = SequencePair(reached, first - 1)
         if not self.pending:
-            if self._profile.purges_ack:
+            if self._profile.purges_forget_redeliveries:
                 self.redelivered.clear()
             self.floor = self.delivered
         self.unqueued += self._queue

@@ -238,8 +238,10 @@ class ServerProfile:
     """How long a consumer with as many pull requests as it may have takes them all for open; no time up to 2.9."""
     heartbeats_replace_refusals: bool = True
     """Whether a pull request too many is not refused but left without heartbeats, if it wants them; from 2.10 on."""
+    purges_forget_redeliveries: bool = True
+    """Whether what a purge takes is forgotten to have been redelivered; from 2.10 on."""
     purges_ack: bool = True
-    """Whether what a purge takes counts as acked, and is forgotten to have been redelivered; from 2.10 on."""
+    """Whether what a purge takes counts as acked at that time, from 2.14 on, or is only awaited no more."""
     losses_told_by_filter: bool = True
     """Whether consumers hear only of lost messages that their filters want now, from 2.10 on."""
     any_message_wakes: bool = False

@@ -6,6 +6,8 @@ is taken away by an update: it then wants everything, yet a server does not tell
 ``swapSigSubs``). Nor consumers without acks: now and then a server keeps what it has delivered to them, because it looks
 before their ack floor is known to have moved (consumer.go, ``deliverMsg``; some 5 of 100 messages on 2.15.1). Nor a change
 from interest back to limits: then a server remembers of each consumer how it was, or what of it was looked at before.
+Nor purges and rollups while acks of policy all are awaited: of the purge itself and of what it took servers let consumers
+know side by side, and only one of the two counts as an ack (consumer.go, ``purge``, ``decStreamPending``).
 On 2.9 no rollups, which move its consumers in ways of their own (family ``pull``), and no other filters, after which it
 may deliver nothing.
 """
@@ -69,7 +71,7 @@ class Retention(RemovingFamily):
         self.publish_many(
             (f"{self.space}.0.{token}", b"x", headers)
             for token, headers in messages
-            if self.profile != "2.9" or ("Nats-Rollup", "sub") not in headers
+            if ("Nats-Rollup", "sub") not in headers or not (self.profile == "2.9" or self._awaits_acks_of_all())
         )
         compare_states(self.pair)
 
@@ -139,5 +141,9 @@ class Retention(RemovingFamily):
 
     @rule(token=tokens, sure=seldom)
     def purge_subject(self, token: str, sure: bool) -> None:
-        if sure:
+        if sure and not self._awaits_acks_of_all():
             self.purge({"filter": token})
+
+    def _awaits_acks_of_all(self) -> bool:
+        asked = {one.reply.split(".")[3] for one in self.delivered}
+        return any(self.consumers[name]["ack_policy"] == "all" for name in asked & self.consumers.keys())

@@ -92,6 +92,15 @@ def test_nobody_responds_to_an_ack_where_none_is_wanted_from_2_10_on(version, ex
 
 
 @pytest.mark.pins("purges_ack")
+@per_version(("2.9", "2.12", False), ("2.14", "2.15", True))
+def test_a_purge_counts_as_an_ack_of_what_it_takes_from_2_14_on(version, expected):
+    wire = with_consumer(version)
+    assert len(pull(wire)) == 1
+    wire("STREAM.PURGE.S")
+    assert ("last_active" in info(wire)["ack_floor"]) is expected
+
+
+@pytest.mark.pins("purges_forget_redeliveries")
 @per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
 def test_a_purge_forgets_redeliveries_from_2_10_on(version, expected):
     wire = with_consumer(version)
