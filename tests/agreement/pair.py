@@ -107,8 +107,7 @@ class Pair:
         stream, acks and pulls of one consumer. API requests are worked on side by side; let each that changes
         something be sent alone.
         """
-        self._keep_clear()
-        sendings, moment_ns = list(sendings), self._clock.now_ns()
+        sendings, moment_ns = list(sendings), self._keep_clear()
         for sending in sendings:
             self.other.send(*self._renames.to_other(*sending[1:]))
         self._take(self.other.receive(0), 1)  # under way, while the other side works
@@ -151,15 +150,19 @@ class Pair:
         self._keep_clear()
         self.settle()
 
-    def _keep_clear(self) -> None:
-        """Wait until no deadline is near: what happens first would be chance."""
-        start = self._clock.now_ns()
-        while (due := self.lead.deadline_ns) is not None and due < (now := self._clock.now_ns()) + _SOON_NS:
-            self._last_due_ns = due
-            self._wait_until(due)
-            if now > start + _PATIENCE_NS:
-                return
-        self._wait_until(self._last_due_ns + self._lateness_ns)
+    def _keep_clear(self) -> int:
+        """Wait until no deadline is near, for what happens first would be chance; return that moment."""
+        end_ns = self._clock.now_ns() + _PATIENCE_NS
+        while (now_ns := self._clock.now_ns()) < end_ns:
+            due_ns = self.lead.deadline_ns
+            if due_ns is not None and due_ns < now_ns + _SOON_NS:
+                self._last_due_ns = due_ns
+                self._wait_until(due_ns)
+            elif now_ns < self._last_due_ns + self._lateness_ns:
+                self._wait_until(self._last_due_ns + self._lateness_ns)
+            else:
+                break
+        return now_ns
 
     def _wait_until(self, moment_ns: int) -> None:
         while (left_ns := moment_ns - self._clock.now_ns()) > 0:
