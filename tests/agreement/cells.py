@@ -87,7 +87,7 @@ def _told(error: Exception, tally: Tally) -> str:
     if isinstance(error, DifferenceError):
         return "\n".join([str(error), *getattr(error, "__notes__", [])])
     if tally.differences:
-        return "\n".join([tally.differences[-1], *traceback.format_exception_only(error)])
+        return "\n".join([tally.differences[0], *traceback.format_exception_only(error)])
     return "".join(traceback.format_exception(error))
 
 
