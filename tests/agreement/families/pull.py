@@ -31,7 +31,8 @@ Settings = dict[str, Any]
 _MS = SECOND_NS // 1000
 _SHORT, _LONG = 40 * _MS, 30 * SECOND_NS
 _TOLD_SINGLY = ("2.9", "2.10", "2.11", "2.12")
-_SOON = 3 * _SHORT
+_BACKOFF = [_SHORT, 4 * _SHORT]  # so far apart that a late server keeps their order
+_SOON = 5 * _SHORT
 _ROUNDS = 10
 _UNREADABLE = b"{"
 """A request that is answered at once: with it, those before have been taken too."""
@@ -61,7 +62,7 @@ _SETTINGS: Settings = {
 _REDELIVERIES: list[Settings] = [
     *[dict[str, Any]()] * 8,
     *({"ack_wait": _SHORT, "max_deliver": most} for most in (1, 2, 3)),
-    {"backoff": [_SHORT, _SHORT * 2], "max_deliver": 3},
+    {"backoff": _BACKOFF, "max_deliver": 3},
 ]
 _CHANGES: Settings = {
     "filter_subject": ["a", "*"],

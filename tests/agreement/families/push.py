@@ -28,7 +28,8 @@ Settings = dict[str, Any]
 
 _MS = SECOND_NS // 1000
 _SHORT, _LONG = 40 * _MS, 3600 * SECOND_NS
-_SOON = 3 * _SHORT
+_BACKOFF = [_SHORT, 4 * _SHORT]  # so far apart that a late server keeps their order
+_SOON = 5 * _SHORT
 _ROUNDS = 10
 _BEAT = 800 * _MS
 _LARGE = b"x" * 700_000
@@ -47,7 +48,7 @@ _SETTINGS: list[Settings] = [
 _ACK_SETTINGS: list[Settings] = [
     *({}, {}, {"max_ack_pending": 1}, {"max_ack_pending": 2}),
     *({"ack_wait": _SHORT, "max_deliver": most} for most in (1, 2, 3)),
-    {"backoff": [_SHORT, 2 * _SHORT], "max_deliver": 3},
+    {"backoff": _BACKOFF, "max_deliver": 3},
 ]
 _HEARD: list[Settings] = [
     *({}, {}, {"deliver_group": "g"}, {"idle_heartbeat": _LONG}),
