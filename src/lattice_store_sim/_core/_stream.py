@@ -303,6 +303,7 @@ class Stream:
         log, window_ns = self.log, self.config.duplicate_window
         if self.context.profile.unused_files_restart_at_1:
             log.first_sequence = max(log.first_sequence, 1)
+        self._drop_aged(now_ns)
         self.dedupe = Dedupe(window_ns)
         for sequence in range(log.first_since(now_ns - window_ns), log.last_sequence + 1):
             if sequence in log.messages:
@@ -313,6 +314,13 @@ class Stream:
         self.last_message_id = self._control_at(log.last_sequence).get(MESSAGE_ID, b"") if kept else b""
         self.due_ns = 0
         self.advance(now_ns)
+
+    def _drop_aged(self, now_ns: int) -> None:
+        """Remove what has come of age while the server was down, be it with a TTL (filestore.go, ``expireMsgsOnRecover``)."""
+        max_age = self.config.max_age
+        if max_age and not self.config.subject_delete_marker_ttl:
+            messages = self.log.messages.values()
+            self.log.remove_all([one.sequence for one in messages if one.time_ns + max_age <= now_ns])
 
     def _control_at(self, sequence: int) -> Control:
         """Return the control headers of a stored message."""
