@@ -143,6 +143,11 @@ class Pair:
         """Return a time after everything that was answered and before everything that is sent next."""
         return self._clock.now_ns()
 
+    @property
+    def last_due_ns(self) -> int:
+        """When the latest deadline passed, as far as that was noticed: the other side may be late for it."""
+        return self._last_due_ns
+
     def let_pass(self, duration_ns: int) -> None:
         """Let time pass on both sides, then compare what came by itself."""
         self._story.append(f"let {duration_ns / SECOND_NS:.3f} s pass")
