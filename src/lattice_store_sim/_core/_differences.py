@@ -122,6 +122,8 @@ class ServerProfile:
     """Whether headers that end a schedule must make sense (10212); from 2.14 on."""
     old_last_id_restored: bool = True
     """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
+    ended_ttls_leave_ids: bool = True
+    """Whether a restart finds the IDs of messages whose TTL ended meanwhile; from 2.12 on."""
     counters: bool = True
     """Whether there are counters, and headers of schedules and atomic batches have a meaning; from 2.12 on."""
 

@@ -84,6 +84,7 @@ _2_11: Final = attrs.evolve(
     interest_beyond_floor=False,
     repeated_headers_removed=False,
     status_line_dropped=False,
+    ended_ttls_leave_ids=False,
     counters=False,
     unknown_get_fields=_NO_HEADERS,
     direct_get_body_by_subject=False,

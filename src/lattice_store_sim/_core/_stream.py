@@ -303,7 +303,7 @@ class Stream:
         log, window_ns = self.log, self.config.duplicate_window
         if self.context.profile.unused_files_restart_at_1:
             log.first_sequence = max(log.first_sequence, 1)
-        self._drop_aged(now_ns)
+        self._expire_on_the_way_up(now_ns)
         self.dedupe = Dedupe(window_ns)
         for sequence in range(log.first_since(now_ns - window_ns), log.last_sequence + 1):
             if sequence in log.messages:
@@ -315,12 +315,15 @@ class Stream:
         self.due_ns = 0
         self.advance(now_ns)
 
-    def _drop_aged(self, now_ns: int) -> None:
-        """Remove what has come of age while the server was down, be it with a TTL (filestore.go, ``expireMsgsOnRecover``)."""
-        max_age = self.config.max_age
-        if max_age and not self.config.subject_delete_marker_ttl:
+    def _expire_on_the_way_up(self, now_ns: int) -> None:
+        """Remove what has come of age while the server was down, even with a TTL (filestore.go, ``expireMsgsOnRecover``)."""
+        if self.config.subject_delete_marker_ttl:
+            return
+        if max_age := self.config.max_age:
             messages = self.log.messages.values()
             self.log.remove_all([one.sequence for one in messages if one.time_ns + max_age <= now_ns])
+        if not self.context.profile.ended_ttls_leave_ids:
+            self.log.remove_all(self.expiry.due(now_ns))
 
     def _control_at(self, sequence: int) -> Control:
         """Return the control headers of a stored message."""

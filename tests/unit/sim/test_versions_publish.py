@@ -78,6 +78,16 @@ def test_a_restart_brings_back_an_old_last_message_id_from_2_15_on(version, expe
     assert refusal(wire, "a", "Nats-Expected-Last-Msg-Id: x") == expected
 
 
+@pytest.mark.pins("ended_ttls_leave_ids")
+@per_version(("2.11", "2.11", 10070), ("2.12", "2.15", STORED))
+def test_a_restart_finds_the_id_of_a_message_whose_ttl_ended_meanwhile_from_2_12_on(version, expected):
+    wire = Wire.with_stream(version, storage="file", allow_msg_ttl=True)
+    publish(wire, "a", "Nats-Msg-Id: x\r\nNats-TTL: 1s")
+    wire.now_ns += 2_000_000_000
+    wire.api.core.restart(now_ns=wire.now_ns)
+    assert refusal(wire, "a", "Nats-Expected-Last-Msg-Id: x") == expected
+
+
 # -- headers ----------------------------------------------------------------------------------------
 
 
