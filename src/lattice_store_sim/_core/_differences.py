@@ -214,6 +214,8 @@ class ServerProfile:
     """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
     snapshot_moves_position: bool = True
     """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
+    surplus_recounted: bool = False
+    """Whether an info counts anew what is pending if that is more than the stream holds, up to 2.11; cut to it later."""
     snapshot_recounted: bool = False
     """Whether what is pending of ``last_per_subject`` is always the last messages ahead; up to 2.9."""
     ack_floor_at_creation: bool = True

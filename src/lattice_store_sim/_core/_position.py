@@ -86,6 +86,9 @@ class Position:
             self.recount()
         elif self.next > log.last_sequence:
             self._ahead = 0
+        elif log.profile.surplus_recounted:
+            if self._ahead > len(log.messages):
+                self.recount()
         elif self._ahead > 0:
             self._ahead = min(self._ahead, len(log.messages), log.last_sequence - self.next + 1)
 

@@ -98,6 +98,7 @@ _2_11: Final = attrs.evolve(
     crossing_filters_accepted=False,
     priority_needs_policy=False,
     updates_recount=True,
+    surplus_recounted=True,
 )
 _2_10: Final = attrs.evolve(
     _2_11,

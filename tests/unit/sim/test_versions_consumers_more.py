@@ -43,6 +43,15 @@ def test_only_last_messages_are_pending_of_a_snapshot_up_to_2_9(version, expecte
     assert info(wire)["num_pending"] == expected
 
 
+@pytest.mark.pins("surplus_recounted")
+@per_version(("2.11", "2.11", 3), ("2.12", "2.15", 1))
+def test_what_was_published_before_the_start_is_pending_up_to_2_11(version, expected):
+    wire = with_consumer(version, "", deliver_policy="by_start_sequence", opt_start_seq=3)
+    for token in "aaa":
+        wire.publish(token)
+    assert info(wire)["num_pending"] == expected
+
+
 @pytest.mark.pins("full_batches_told")
 @per_version(("2.9", "2.9", []), ("2.10", "2.15", ["409 Batch Completed"]))
 def test_a_full_batch_with_bytes_left_is_told_from_2_10_on(version, expected):
