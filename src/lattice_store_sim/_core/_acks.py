@@ -51,7 +51,7 @@ class Acks:
         self.record = Record(config, before, before if profile.ack_floor_at_creation else 0)
         self.deliveries = 0
         """How many there were: the consumer sequence of the last."""
-        self.floor = SequencePair(0, before if profile.told_from_record else 0)
+        self.floor = self.record.floor
         self.pending: dict[int, int] = {}
         """Consumer sequences of first deliveries, by stream sequence; ascending."""
         self.redelivered: dict[int, int] = {}
@@ -210,19 +210,19 @@ class Acks:
         """Queue what has waited long enough, in the order of the stream, but for what is gone below *first*."""
         self._drop_below(first)
         self._round_ns = None
-        if not self.pending and self._profile.last_round_moves_floor:
-            self.floor, self._rounds = self.delivered, False
         expired: set[int] = set()
         while (deadline := self.deadline_ns) is not None and deadline <= now_ns:
             expired.add(heappop(self._due)[1])
         self._queue_again(sorted(expired), now_ns)
+        if not self.pending and self._profile.last_round_moves_floor:
+            self.floor, self._rounds = self.delivered, False
 
     def _queue_again(self, sequences: list[int], now_ns: int) -> None:
         for sequence in sequences:
             # The server looks at the count here, but counts one delivery less: it gives up early only after one.
             count = max(1, self.redelivered.get(sequence, 0))
             if 0 < self._config.max_deliver <= count and self._profile.gives_up_at_timeout:
-                self._give_up(sequence, count + 1)
+                self._give_up(sequence, count + self._profile.given_up_off_record)
                 self.redelivered[sequence] = count
             else:
                 self._since_ns[sequence] = now_ns
@@ -231,7 +231,7 @@ class Acks:
     def plan_round(self, first: int, now_ns: int) -> None:
         """Let the next round find out what is pending and gone, and set the floor when nothing is pending."""
         self.stale &= self.pending.keys()
-        shows = self._profile.last_round_moves_floor and not self._profile.told_from_record
+        shows = self._profile.last_round_moves_floor and not self._profile.giving_up_moves_floor
         last_round = shows and self._rounds and not self.pending
         if self._round_ns is None and (last_round or any(sequence < first for sequence in self.stale)):
             self._round_ns = now_ns + self._longest_wait_ns

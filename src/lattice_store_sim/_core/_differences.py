@@ -223,7 +223,9 @@ class ServerProfile:
     told_from_record: bool = True
     """Whether a consumer's info tells what is on record, from 2.11 on, and not the consumer's own state."""
     giving_up_moves_floor: bool = True
-    """Whether a consumer's own floor moves past a message it gives up, from 2.11 on."""
+    """Whether a consumer's own floor moves past a message it gives up, from 2.14 on."""
+    given_up_off_record: bool = True
+    """Whether a message given up when its ack wait ends is off the record, from 2.14 on; before, an ack still counts."""
     full_batches_told: bool = True
     """Whether a pull request whose batch is full is told of the bytes that it did not use; from 2.10 on."""
     last_round_moves_floor: bool = True

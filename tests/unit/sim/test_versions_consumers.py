@@ -76,7 +76,7 @@ def test_a_purge_of_one_filter_moves_a_consumer_with_several_up_to_2_14(version,
     assert info(wire)["delivered"]["stream_seq"] == expected
 
 
-@pytest.mark.pins("giving_up_moves_floor", "no_redeliveries_after_one")
+@pytest.mark.pins("no_redeliveries_after_one")
 @per_version(("2.9", "2.10", 0, 1), ("2.11", "2.15", 0, 0), names=("floor", "redelivered"))
 def test_what_is_told_of_a_message_that_was_given_up(version, floor, redelivered):
     wire = with_consumer(version, max_deliver=1)

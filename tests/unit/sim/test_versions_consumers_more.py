@@ -100,6 +100,28 @@ def test_nobody_responds_to_an_ack_where_none_is_wanted_from_2_10_on(version, ex
     assert answer.headers.startswith(b"NATS/1.0 503") is expected
 
 
+@pytest.mark.pins("given_up_off_record")
+@per_version(("2.11", "2.12", 1), ("2.14", "2.15", 0))
+def test_an_ack_of_what_was_given_up_in_time_moves_the_floor_up_to_2_12(version, expected):
+    wire = with_consumer(version, "a", max_deliver=1, ack_wait=SECOND)
+    [reply] = pull(wire)
+    wire.now_ns += SECOND
+    assert info(wire)["num_ack_pending"] == 0
+    wire.send(reply)
+    assert info(wire)["ack_floor"]["stream_seq"] == expected
+
+
+@pytest.mark.pins("giving_up_moves_floor")
+@per_version(("2.10", "2.12", True), ("2.14", "2.15", False))
+def test_an_ack_of_what_was_given_up_counts_up_to_2_12(version, expected):
+    wire = with_consumer(version, ack_policy="all", max_deliver=1)
+    [reply] = pull(wire)
+    wire.send(reply, b"-NAK")
+    assert len(pull(wire)) == 1
+    wire.send(reply)
+    assert ("last_active" in info(wire)["ack_floor"]) is expected
+
+
 @pytest.mark.pins("purges_ack")
 @per_version(("2.9", "2.12", False), ("2.14", "2.15", True))
 def test_a_purge_counts_as_an_ack_of_what_it_takes_from_2_14_on(version, expected):

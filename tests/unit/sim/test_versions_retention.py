@@ -37,6 +37,17 @@ def test_interest_removes_what_is_acked_above_a_floor_from_2_12_on(version, expe
     assert kept(wire) == expected
 
 
+@pytest.mark.pins("ack_floor_at_creation")
+@per_version(("2.9", "2.12", [1]), ("2.14", "2.15", []))
+def test_a_new_consumer_of_acks_of_all_keeps_what_it_never_gets_up_to_2_12(version, expected):
+    wire = Wire.with_stream(version, retention="interest")
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit"})
+    wire.publish("a")
+    put(wire, "CREATE.S.D", {"durable_name": "D", "ack_policy": "all", "deliver_policy": "new"})
+    wire("CONSUMER.DELETE.S.C")
+    assert kept(wire) == expected
+
+
 @pytest.mark.pins("skips_shown_as_first")
 @per_version(
     ("2.9", "2.9", False, True),
