@@ -154,6 +154,15 @@ class Family(Machine):
         """Return the name of the stream in *slot*, or one that does not exist."""
         return self.streams.get(slot, f"{self.space}_none")
 
+    def remove(self, slot: int, sequence: int) -> None:
+        """Delete a message of the stream in *slot*.
+
+        On file, 2.11 tells consumers the subject of an erased message as it is once it was overwritten with random
+        bytes (filestore.go, ``removeMsg``): there the message is not erased.
+        """
+        erased = not (self.profile == "2.11" and self.storages.get(slot) == "file")
+        self.request(f"STREAM.MSG.DELETE.{self.stream(slot)}", {"seq": sequence, "no_erase": not erased})
+
     # -- comparing states ---------------------------------------------------------------------------
 
     @invariant()

@@ -278,7 +278,7 @@ class Pull(Family):
     def delete_message(self, sequence: int) -> None:
         if self.profile == "2.9":
             return
-        self.request(f"STREAM.MSG.DELETE.{self.stream(0)}", {"seq": sequence})
+        self.remove(0, sequence)
         self.run_out()
 
     @rule(what=st.sampled_from(_PURGES), sure=seldom)

@@ -269,5 +269,5 @@ class Push(Family):
 
     @rule(sequence=st.integers(1, 8))
     def delete_message(self, sequence: int) -> None:
-        self.request(f"STREAM.MSG.DELETE.{self.stream(0)}", {"seq": sequence})
+        self.remove(0, sequence)
         self.run_out()
