@@ -22,18 +22,16 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from lattice_store.limits import SECOND_NS
 from tests.agreement.client import Arrival
-from tests.agreement.family import Family, body_of
+from tests.agreement.families.hurried import BACKOFF, SHORT_NS, HurriedFamily
+from tests.agreement.family import body_of
 from tests.agreement.pair import Sending
 from tests.agreement.states import compare_states
 
 Settings = dict[str, Any]
 
 _MS = SECOND_NS // 1000
-_SHORT, _LONG = 40 * _MS, 30 * SECOND_NS
+_LONG = 30 * SECOND_NS
 _TOLD_SINGLY = ("2.9", "2.10", "2.11", "2.12")
-_BACKOFF = [_SHORT, 4 * _SHORT]  # so far apart that a late server keeps their order
-_SOON = 5 * _SHORT
-_ROUNDS = 10
 _UNREADABLE = b"{"
 """A request that is answered at once: with it, those before have been taken too."""
 
@@ -61,8 +59,8 @@ _SETTINGS: Settings = {
 }
 _REDELIVERIES: list[Settings] = [
     *[dict[str, Any]()] * 8,
-    *({"ack_wait": _SHORT, "max_deliver": most} for most in (1, 2, 3)),
-    {"backoff": _BACKOFF, "max_deliver": 3},
+    *({"ack_wait": SHORT_NS, "max_deliver": most} for most in (1, 2, 3)),
+    {"backoff": BACKOFF, "max_deliver": 3},
 ]
 _CHANGES: Settings = {
     "filter_subject": ["a", "*"],
@@ -79,7 +77,7 @@ _PRIORITIES: list[Settings] = [{"min_pending": 1}, {"id": "x"}, {"priority": 11}
 _PURGES: list[Settings] = [{}, {"filter": "a"}, {"filter": "*"}, {"seq": 3}, {"keep": 1}, {"filter": "x.>"}]
 _HEARTBEATS: list[Settings] = [
     {"idle_heartbeat": 10 * SECOND_NS, "expires": _LONG},
-    {"idle_heartbeat": _SHORT, "expires": _SHORT},
+    {"idle_heartbeat": SHORT_NS, "expires": SHORT_NS},
 ]
 
 
@@ -103,7 +101,7 @@ configs = st.builds(
 batches = st.fixed_dictionaries(
     {"batch": st.sampled_from([1, 1, 2, 3, 5, 0])},
     optional={
-        "expires": st.sampled_from([_SHORT, _LONG, _LONG]),
+        "expires": st.sampled_from([SHORT_NS, _LONG, _LONG]),
         "no_wait": st.booleans(),
         "max_bytes": st.sampled_from([40, 90, 150, 1000]),
     },
@@ -116,7 +114,7 @@ requests = st.one_of(
 )
 
 
-class Pull(Family):
+class Pull(HurriedFamily):
     name = "pull"
     weight: ClassVar = 0.5
     lateness_ns: ClassVar = 120 * _MS
@@ -129,7 +127,6 @@ class Pull(Family):
     )
     def begin(self, storage: str, settings: Settings, before: list[str], config: Settings) -> None:
         self.configs: dict[str, Settings] = {}
-        self.shown_ns = 0  # the last deadline of which the server has shown that it passed
         self.inboxes: list[str] = []
         if self.profile == "2.9":
             settings = {}
@@ -140,17 +137,6 @@ class Pull(Family):
 
     def subject(self, token: str) -> str:
         return f"{self.space}.0.{token}"
-
-    def run_out(self) -> None:
-        """Wait until no short time is running, and until the server shows it: its timers may be late."""
-        for _ in range(_ROUNDS):
-            due = self.pair.lead.deadline_ns
-            if due is None or due > self.pair.now_ns() + _SOON:
-                break
-            self.pair.let_pass(due - self.pair.now_ns())
-        if self.pair.last_due_ns != self.shown_ns:
-            self.shown_ns = self.pair.last_due_ns
-            compare_states(self.pair)
 
     # -- consumers --------------------------------------------------------------------------------
 
@@ -223,7 +209,7 @@ class Pull(Family):
         name = self.present(name)
         hurried = self.configs.get(name, {}).keys() & {"ack_wait", "backoff"}
         for body in bodies:
-            if hurried and isinstance(body, dict) and body.get("expires") == _SHORT:
+            if hurried and isinstance(body, dict) and body.get("expires") == SHORT_NS:
                 continue  # two times of the same length end in either order
             self.ask("CONSUMER.MSG.NEXT", f"$JS.API.CONSUMER.MSG.NEXT.{self.stream(0)}.{name}", body_of(body), name)
 

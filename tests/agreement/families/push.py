@@ -20,17 +20,14 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from lattice_store.limits import SECOND_NS
 from tests.agreement.client import Arrival
-from tests.agreement.family import Family
+from tests.agreement.families.hurried import BACKOFF, SHORT_NS, HurriedFamily
 from tests.agreement.pair import Sending
 from tests.agreement.states import compare_states
 
 Settings = dict[str, Any]
 
 _MS = SECOND_NS // 1000
-_SHORT, _LONG = 40 * _MS, 3600 * SECOND_NS
-_BACKOFF = [_SHORT, 4 * _SHORT]  # so far apart that a late server keeps their order
-_SOON = 5 * _SHORT
-_ROUNDS = 10
+_LONG = 3600 * SECOND_NS
 _BEAT = 800 * _MS
 _LARGE = b"x" * 700_000
 _FLOW_CONTROL = b"NATS/1.0 100 FlowControl Request\r\n\r\n"
@@ -47,8 +44,8 @@ _SETTINGS: list[Settings] = [
 ]
 _ACK_SETTINGS: list[Settings] = [
     *({}, {}, {"max_ack_pending": 1}, {"max_ack_pending": 2}),
-    *({"ack_wait": _SHORT, "max_deliver": most} for most in (1, 2, 3)),
-    {"backoff": _BACKOFF, "max_deliver": 3},
+    *({"ack_wait": SHORT_NS, "max_deliver": most} for most in (1, 2, 3)),
+    {"backoff": BACKOFF, "max_deliver": 3},
 ]
 _HEARD: list[Settings] = [
     *({}, {}, {"deliver_group": "g"}, {"idle_heartbeat": _LONG}),
@@ -84,7 +81,7 @@ configs = st.builds(
 )
 
 
-class Push(Family):
+class Push(HurriedFamily):
     name = "push"
     weight: ClassVar = 0.25
     bounded_examples: ClassVar = 20
@@ -98,7 +95,6 @@ class Push(Family):
     )
     def begin(self, storage: str, settings: Settings, before: list[str], config: Settings) -> None:
         self.configs: dict[str, Settings] = {}
-        self.shown_ns = 0  # the last deadline of which the server has shown that it passed
         self.subjects: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # of who listens, by consumer
         self.used = 0
@@ -110,17 +106,6 @@ class Push(Family):
 
     def subject(self, token: str) -> str:
         return f"{self.space}.0.{token}"
-
-    def run_out(self) -> None:
-        """Wait until no short time is running, and until the server shows it: its timers may be late."""
-        for _ in range(_ROUNDS):
-            due = self.pair.lead.deadline_ns
-            if due is None or due > self.pair.now_ns() + _SOON:
-                break
-            self.pair.let_pass(due - self.pair.now_ns())
-        if self.pair.last_due_ns != self.shown_ns:
-            self.shown_ns = self.pair.last_due_ns
-            compare_states(self.pair)
 
     # -- consumers --------------------------------------------------------------------------------
 
@@ -231,8 +216,7 @@ class Push(Family):
     def flow_control(self, name: str) -> None:
         """Publish until the consumer asks to be answered, and answer."""
         name = self.present(name)
-        hurried = any(one in config for config in self.configs.values() for one in ("ack_wait", "backoff"))
-        if hurried or not self.configs.get(name, {}).get("flow_control"):
+        if self.hurried or not self.configs.get(name, {}).get("flow_control"):
             return
         for _ in range(2):
             self.publish(self.subject("a"), _LARGE)
