@@ -16,11 +16,7 @@ def test_each_surprise_has_a_test(number: int) -> None:
     assert pinned()[f"surprise {number}"]
 
 
-SEEN_BY_A_FAMILY_ONLY = {"any_message_wakes", "full_pulls_kept_ns", "heartbeats_replace_refusals"}
-"""Differences that a run met, and of which it is not known yet what a single request shows."""
-
-
-@pytest.mark.parametrize("difference", sorted({*profiles.differences()} - SEEN_BY_A_FAMILY_ONLY))
+@pytest.mark.parametrize("difference", profiles.differences())
 def test_each_difference_between_versions_has_a_test(difference: str) -> None:
     assert pinned()[difference]
 

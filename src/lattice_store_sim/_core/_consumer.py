@@ -105,8 +105,7 @@ class Consumer:
 
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
-        wakes = self.position.added(message) or self._stream.context.profile.any_message_wakes
-        if wakes and self._may_deliver:
+        if self.position.added(message) and self._may_deliver:
             self._signalled = True
 
     def removed(self, message: Message) -> None:

@@ -243,15 +243,15 @@ class ServerProfile:
     full_pulls_kept_ns: int = SECOND_NS
     """How long a consumer with as many pull requests as it may have takes them all for open; no time up to 2.9."""
     heartbeats_replace_refusals: bool = True
-    """Whether a pull request too many is not refused but left without heartbeats, if it wants them; from 2.10 on."""
+    """Whether a pull request too many is not refused but left without heartbeats, if it wants them; from 2.11 on."""
     purges_forget_redeliveries: bool = True
     """Whether what a purge takes is forgotten to have been redelivered; from 2.10 on."""
     purges_ack: bool = True
     """Whether what a purge takes counts as acked at that time, from 2.14 on, or is only awaited no more."""
     losses_told_by_filter: bool = True
     """Whether consumers hear only of lost messages that their filters want now, from 2.10 on."""
-    any_message_wakes: bool = False
-    """Whether a message that a waiting consumer does not want moves its position past it at once; up to 2.9."""
+    new_filters_heard: bool = True
+    """Whether a waiting consumer wakes for what its new filters want, from 2.10 on, not for what its first ones did."""
     no_redeliveries_after_one: bool = True
     """Whether a consumer that delivers once only tells of no redeliveries, from 2.11 on."""
     undelivered_steps_back: bool = False

@@ -31,6 +31,7 @@ class Position:
         self._snapshot: deque[int] = deque()
         self._resume = log.last_sequence
         self._set_filters(config.filters)
+        self._hears_of = self.wants
         if self._last_only and not one_per_subject:
             self._snapshot.extend(log.subjects.last_per_subject(self.wants))
         self.next = _start(log, config, self._snapshot, one_per_subject=one_per_subject)
@@ -56,6 +57,8 @@ class Position:
         """Ask for other subjects from here on."""
         if set(filters) != set(self._filters):
             self._set_filters(filters)
+            if self._log.profile.new_filters_heard:
+                self._hears_of = self.wants
             self.recount()
 
     # -- counting -------------------------------------------------------------------------------
@@ -94,10 +97,9 @@ class Position:
 
     def added(self, message: Message) -> bool:
         """Note that the log grew; return whether there may be something to deliver."""
-        if not self.wants(message.subject):
-            return False
-        self._ahead += 1
-        return message.sequence >= self.next
+        if self.wants(message.subject):
+            self._ahead += 1
+        return message.sequence >= self.next and self._hears_of(message.subject)
 
     def removed(self, message: Message) -> None:
         """Note that the log lost a wanted message."""

@@ -128,6 +128,7 @@ _2_10: Final = attrs.evolve(
     message_ttl=False,
     unknown_get_fields=_NO_HEADERS | _BATCHES,
     lone_message_never_early=True,
+    heartbeats_replace_refusals=False,
     time_search="scan",
     workqueue_pull_refusal="consumer in pull mode requires ack policy",
     consumer_pauses=False,
@@ -160,8 +161,7 @@ _2_9: Final = attrs.evolve(
     early_acks_ignored=False,
     gives_up_at_timeout=False,
     full_pulls_kept_ns=0,
-    heartbeats_replace_refusals=False,
-    any_message_wakes=True,
+    new_filters_heard=False,
     snapshot_recounted=True,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},

@@ -179,3 +179,43 @@ def test_what_is_delivered_once_only_is_given_up_when_its_time_is_over_from_2_10
     assert len(pull(wire, batch=1)) == 1
     wire.now_ns += 2 * SECOND
     assert info(wire)["num_ack_pending"] == expected
+
+
+TOO_MANY = ["409 Exceeded MaxWaiting"]
+
+
+@pytest.mark.pins("full_pulls_kept_ns")
+@per_version(("2.9", "2.9", [], TOO_MANY), ("2.10", "2.15", TOO_MANY, []), names=("at_once", "later"))
+def test_a_pull_that_nobody_waits_for_leaves_no_room_for_a_second_from_2_10_on(version, at_once, later):
+    wire = with_consumer(version, "", max_waiting=1)
+    core = wire.api.core
+    core.subscribe("_INBOX.gone", now_ns=wire.now_ns)
+    wire.api.send("$JS.API.CONSUMER.MSG.NEXT.S.C", b"", reply="_INBOX.gone", now_ns=wire.now_ns)
+    core.unsubscribe("_INBOX.gone", now_ns=wire.now_ns)
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C") == at_once
+    wire.now_ns += 2 * SECOND
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C") == later
+    assert info(wire)["num_waiting"] == 1
+
+
+@pytest.mark.pins("heartbeats_replace_refusals")
+@per_version(("2.9", "2.10", TOO_MANY), ("2.11", "2.15", []))
+def test_a_pull_too_many_that_wants_heartbeats_is_not_refused_from_2_11_on(version, expected):
+    wire = with_consumer(version, "", max_waiting=1)
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C") == []
+    heard = {"expires": 30 * SECOND, "idle_heartbeat": 10 * SECOND}
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C", heard) == expected
+    assert info(wire)["num_waiting"] == 1
+
+
+@pytest.mark.pins("new_filters_heard")
+@per_version(("2.9", "2.9", [0, 2, 2]), ("2.10", "2.15", [1, 1, 1]))
+def test_a_new_filter_wakes_a_consumer_from_2_10_on(version, expected):
+    wire = with_consumer(version, "", filter_subject="s.a")
+    configure(wire, filter_subject="s.c")
+    pull(wire, batch=5, expires=30 * SECOND)
+    reached = []
+    for token in "cab":
+        wire.publish(token)
+        reached.append(info(wire)["delivered"]["stream_seq"])
+    assert reached == expected
