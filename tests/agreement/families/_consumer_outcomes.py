@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.agreement.tally import Row
+from tests.agreement.families._spans import LAST, Span, lacking, rows
 
-_VERSIONS: Final = ("2.9", "2.10", "2.11", "2.12", "2.14", "2.15")
-_LAST: Final = _VERSIONS[-1]
-
-# first and last version, request, outcomes
-_REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
-    ("2.9", _LAST, "CONSUMER.DELETE", ["ok", "10014 consumer not found", "10038 expected an empty request payload"]),
+_REACHED: Final[list[Span]] = [
+    ("2.9", LAST, "CONSUMER.DELETE", ["ok", "10014 consumer not found", "10038 expected an empty request payload"]),
     (
-        *("2.9", _LAST, "CONSUMER.INFO"),
+        *("2.9", LAST, "CONSUMER.INFO"),
         ["ok", "10014 consumer not found", "10038 expected an empty request payload", "10059 stream not found"],
     ),
-    ("2.9", _LAST, "CONSUMER.LIST", ["ok", "10025 invalid JSON", "10059 stream not found"]),
-    ("2.9", _LAST, "CONSUMER.NAMES", ["ok", "10025 invalid JSON", "10059 stream not found"]),
-    ("2.11", _LAST, "CONSUMER.PAUSE", ["ok", "10014 consumer not found", "10025 invalid JSON"]),
-    ("2.14", _LAST, "CONSUMER.RESET", ["ok", "10025 invalid JSON"]),
+    ("2.9", LAST, "CONSUMER.LIST", ["ok", "10025 invalid JSON", "10059 stream not found"]),
+    ("2.9", LAST, "CONSUMER.NAMES", ["ok", "10025 invalid JSON", "10059 stream not found"]),
+    ("2.11", LAST, "CONSUMER.PAUSE", ["ok", "10014 consumer not found", "10025 invalid JSON"]),
+    ("2.14", LAST, "CONSUMER.RESET", ["ok", "10025 invalid JSON"]),
     (
-        *("2.9", _LAST, "CONSUMER.DURABLE.CREATE"),
+        *("2.9", LAST, "CONSUMER.DURABLE.CREATE"),
         ["ok", "silence", "10018 consumer expected to be durable but a durable name was not set"],
     ),
     (
-        *("2.9", _LAST, "CONSUMER.CREATE"),
+        *("2.9", LAST, "CONSUMER.CREATE"),
         [
             "ok",
             "status 503",
@@ -80,7 +76,7 @@ _REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
         ],
     ),
     (
-        *("2.10", _LAST, "CONSUMER.CREATE"),
+        *("2.10", LAST, "CONSUMER.CREATE"),
         [
             "10012 can not update pull consumer to push based",
             "10052 invalid subject",
@@ -93,7 +89,7 @@ _REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
         ],
     ),
     (
-        *("2.11", _LAST, "CONSUMER.CREATE"),
+        *("2.11", LAST, "CONSUMER.CREATE"),
         [
             "10084 consumer in pull mode requires explicit ack policy on workqueue stream",
             "10157 pedantic mode",
@@ -104,7 +100,7 @@ _REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
         ],
     ),
     (
-        *("2.12", _LAST, "CONSUMER.CREATE"),
+        *("2.12", LAST, "CONSUMER.CREATE"),
         [
             "10183 consumer ack wait needs to be positive",
             "10184 consumer backoff needs to be positive",
@@ -113,7 +109,7 @@ _REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
         ],
     ),
     (
-        *("2.14", _LAST, "CONSUMER.CREATE"),
+        *("2.14", LAST, "CONSUMER.CREATE"),
         [
             "10012 storage type can not be updated",
             "10218 flow control ack policy requires a push based consumer",
@@ -133,17 +129,5 @@ _REACHED: Final[list[tuple[str, str, str, list[str]]]] = [
     ),
 ]
 
-EXPECTED: Final = frozenset((rule, outcome) for *_, rule, outcomes in _REACHED for outcome in outcomes)
-
-
-def _lacking(version: str) -> frozenset[Row]:
-    at = _VERSIONS.index(version)
-    return EXPECTED - {
-        (rule, outcome)
-        for first, last, rule, outcomes in _REACHED
-        for outcome in outcomes
-        if _VERSIONS.index(first) <= at <= _VERSIONS.index(last)
-    }
-
-
-LACKING: Final = {version: _lacking(version) for version in _VERSIONS}
+EXPECTED: Final = rows(_REACHED)
+LACKING: Final = lacking(_REACHED)

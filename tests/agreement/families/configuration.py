@@ -64,10 +64,12 @@ _REFUSED: Final[list[dict[str, Any]]] = [
     *({"num_replicas": 6}, {"num_replicas": -1}, {"num_replicas": 2}, {"sealed": True}, {"mirror_direct": True}),
     *({"max_age": -1}, {"max_age": 5}, {"duplicate_window": -1}, {"duplicate_window": 5}, {"max_msgs": -5}),
     *({"deny_purge": True, "allow_rollup_hdrs": True}, {"discard_new_per_subject": True}, {"pedantic": True}),
-    *({"allow_msg_counter": True, "allow_msg_ttl": True}, {"allow_msg_counter": True, "discard": "new"}),
+    *({"allow_msg_counter": True, **also} for also in ({"allow_msg_ttl": True}, {"discard": "new"})),
+    {"allow_msg_counter": True, "retention": "interest"},
     *({"subject_delete_marker_ttl": 5}, {"subject_delete_marker_ttl": -1}, {"subject_delete_marker_ttl": SECOND_NS}),
     *({"discard_new_per_subject": True, "discard": "new"}, {"max_age": SECOND_NS, "duplicate_window": 2 * SECOND_NS}),
-    *({"subjects": ["a..b"]}, {"subjects": ["$JS.x"]}, {"subjects": ["y", "y"]}, {"description": "x" * 4097}),
+    *({"subjects": subjects} for subjects in (["a..b"], ["y", "y"], ["$JS.x"], ["$SYS.x"], [">"])),
+    {"description": "x" * 4097},
     *({"storage": "file"}, {"max_consumers": 2}, {"description": "else"}, {"retention": "workqueue"}),
     *({"pedantic": True, **also} for also in ({"max_msgs": -5}, {"max_age": SECOND_NS})),
     *({"pedantic": True, "subject_delete_marker_ttl": SECOND_NS, "allow_msg_ttl": on} for on in (True, False)),
@@ -257,6 +259,14 @@ class Configuration(Family):
     @rule(verb=st.sampled_from(["CREATE", "UPDATE"]), slot=slots, changes=refused)
     def is_wrong_in_several_ways(self, verb: str, slot: int, changes: dict[str, Any]) -> None:
         self._configure(verb, slot, self._config(slot, {}, None) | changes, "plain", "")
+
+    @rule(
+        verb=st.sampled_from(["CREATE", "UPDATE"]),
+        slot=st.sampled_from([1, 2]),
+        token=st.sampled_from(["a", "b", "c.x"]),
+    )
+    def wants_what_another_has(self, verb: str, slot: int, token: str) -> None:
+        self._configure(verb, slot, self._config(slot, {}, [token]), "plain", "")
 
     @rule(
         verb=st.sampled_from(["UPDATE", "UPDATE", "CREATE"]),

@@ -26,7 +26,7 @@ _LIMITS: list[Settings] = [
 ]
 _NEW: list[Settings] = [
     *({}, {"discard": "old"}, {"discard": "new"}, {"discard": "new"}),
-    {"discard": "new", "discard_new_per_subject": True},
+    *({"discard": "new", "discard_new_per_subject": True, "max_msgs_per_subject": most} for most in (1, 2)),
 ]
 _HEADERS = [(), (), (), (("K", "v"),), (("Nats-Rollup", "sub"),), (("Nats-Rollup", "all"),)]
 

@@ -41,7 +41,7 @@ _HEADERS: dict[str, list[str]] = {
     "K": ["v", "Nats-Msg-Id: one"],
     "X-Nats-Msg-Id": ["one"],
     "nats-rollup": ["sub"],
-    "Nats-Rollup": ["sub", "ALL", "some"],
+    "Nats-Rollup": ["sub", "ALL", "some", "some"],
     "Nats-Expected-Stream": ["OTHER", ""],
     "Nats-Expected-Last-Msg-Id": ["one", "two", ""],
     "Nats-TTL": [
@@ -91,6 +91,8 @@ _SPOILING = {
 }
 """Headers that leave a version in a state that it cannot justify."""
 
+_COUNTERS, _SEALED = 2, 3
+
 slots = st.sampled_from([0, 0, 1])
 storages = st.sampled_from(["memory", "file"])
 tokens = st.sampled_from(["a", "b", "a.x"])
@@ -110,6 +112,8 @@ lone_headers = st.lists(
     st.sampled_from([(name, value) for name in _HEADERS for value in _HEADERS[name]]), min_size=6, max_size=12
 )
 messages = st.lists(st.tuples(tokens, payloads, blocks, st.booleans()), min_size=1, max_size=8)
+increments = st.sampled_from([*(["25", "-25"] * 3), "1.5", "9" * 30]).map(lambda by: [("Nats-Incr", by)])
+counts = st.lists(st.tuples(increments | st.just([]), st.sampled_from([b"", b"", b"", b"x"])), min_size=1, max_size=6)
 
 
 _OUTCOMES = {
@@ -175,11 +179,19 @@ class Publish(RemovingFamily):
     def one_header_each(self, slot: int, chosen: list[tuple[str, str]]) -> None:
         self._send(slot, [("a", b"", block([header]), True) for header in chosen])
 
-    @rule(slot=slots, payload=payloads, up=st.booleans())
-    def count(self, slot: int, payload: bytes, up: bool) -> None:
-        if not self.settings.get(slot, {}).get("allow_msg_counter"):
-            return
-        self._send(slot, [("a", payload, block([("Nats-Incr", "25" if up else "-25")]), True)])
+    @rule(storage=storages, counts=counts)
+    def count(self, storage: str, counts: list[tuple[list[tuple[str, str]], bytes]]) -> None:
+        if _COUNTERS not in self.streams:
+            self._create(_COUNTERS, storage, {"allow_msg_counter": True})
+        self._send(_COUNTERS, [("a", payload, block(increment), True) for increment, payload in counts])
+
+    @rule(storage=storages, messages=messages)
+    def publish_to_a_sealed_stream(self, storage: str, messages: list[tuple[str, bytes, bytes, bool]]) -> None:
+        if _SEALED not in self.streams:
+            self._create(_SEALED, storage, {})
+            self._send(_SEALED, [("a", b"", b"", True)])
+            self.update(_SEALED, {}, {"sealed": True})
+        self._send(_SEALED, messages)
 
     @rule(slot=slots)
     def expected_stream(self, slot: int) -> None:

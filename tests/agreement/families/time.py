@@ -44,10 +44,11 @@ _UPDATES: list[dict[str, Any]] = [
     {"duplicate_window": _SHORTEST_NS},
     {"duplicate_window": _MINUTE_NS},
 ]
+_REFUSING: list[dict[str, Any]] = [one for one in _SETTINGS if "discard" in one]
 _HEADERS: list[list[tuple[str, str]]] = [
     *([], [], []),
     *([("Nats-Msg-Id", each)] for each in ("one", "one", "two", "three")),
-    [("Nats-Expected-Last-Subject-Sequence", "0")],
+    *[[("Nats-Expected-Last-Subject-Sequence", "0")]] * 2,
     [("Nats-Expected-Last-Msg-Id", "one")],
 ]
 _TTLS: list[list[tuple[str, str]]] = [[("Nats-TTL", ttl)] for ttl in ("1s", "1999ms", "never", "3600")]
@@ -92,7 +93,7 @@ class Time(Family):
     def begin(self, data: st.DataObject, storages: tuple[str, str]) -> None:
         choices = _SETTINGS + (_TTL_SETTINGS * 2 if self._knows_ttls else [])
         for slot, storage in enumerate(storages):
-            self.settings[slot] = data.draw(st.sampled_from(choices))
+            self.settings[slot] = data.draw(st.sampled_from(choices if slot == 0 else choices + _REFUSING * 3))
             self.create(slot, storage, **self.settings[slot])
 
     @rule(slot=slots, messages=messages)
@@ -106,7 +107,8 @@ class Time(Family):
 
     @rule(slot=slots, sequence=st.integers(1, 8))
     def get(self, slot: int, sequence: int) -> None:
-        self.request(f"STREAM.MSG.GET.{self.stream(slot)}", {"seq": sequence})
+        for asked in ({"seq": sequence}, {"last_by_subj": f"{self.space}.{slot}.a"}):
+            self.request(f"STREAM.MSG.GET.{self.stream(slot)}", asked)
 
     @rule(slot=slots, changes=st.sampled_from(_UPDATES))
     def update(self, slot: int, changes: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ any_filter = st.one_of(filters, filters, st.just(None))
 
 sequences = st.integers(1, 12) | st.sampled_from([1, 2, 3, 20])
 payloads = st.sampled_from([b"", b"x", b"x" * 20, b"x" * 100, b"x" * 400])
-message_ids = st.sampled_from([None, None, "one", "two"])
+message_ids = st.sampled_from([None, "one", "one", "two"])
 headers: st.SearchStrategy[dict[str, str]] = st.sampled_from(
     [
         {},
@@ -142,16 +142,17 @@ _refused: list[dict[str, Any]] = [
     {"num_replicas": 3},
     {"num_replicas": 6},
     {"allow_rollup": True, "deny_purge": True},
+    *({"subjects": ("../*.a",)}, {"subjects": ("../>",)}),
 ]
 _refusing: list[dict[str, Any]] = [
-    {"max_msg_size": 30},
+    *[{"max_msg_size": 30}] * 2,
     {"max_msgs": 1, "discard": _NEW},
-    {"max_bytes": 100, "discard": _NEW},
+    *[{"max_bytes": 100, "discard": _NEW}] * 2,
     {"max_msgs_per_subject": 1, "discard": _NEW, "discard_new_per_subject": True},
     {"deny_delete": True},
     {"deny_purge": True},
     {"sealed": True},
-    {"allow_rollup": True},
+    *[{"allow_rollup": True}] * 2,
 ]
 _some: st.SearchStrategy[dict[str, Any]] = st.lists(st.sampled_from(_changes), max_size=3).map(
     lambda changes: {name: value for change in changes for name, value in change.items()}
@@ -160,6 +161,11 @@ settings: st.SearchStrategy[dict[str, Any]] = st.one_of(
     _some, _some, st.sampled_from(_refused), st.sampled_from(_refusing)
 ).map(lambda chosen: {"subjects": (">",)} | chosen)
 """A few settings of a stream; its subjects are below its own token, or with ``../`` reach into those of the others."""
+
+refusing: st.SearchStrategy[dict[str, Any]] = st.sampled_from(_refusing).map(
+    lambda chosen: {"subjects": (">",)} | chosen
+)
+"""Settings of which later requests fall foul."""
 
 storage_types = st.sampled_from(StorageType)
 

@@ -109,18 +109,19 @@ class ThroughStorage(Machine):
 
     @initialize(
         storages=st.tuples(draw.storage_types, draw.storage_types),
-        settings=st.tuples(draw.settings, draw.settings),
+        settings=st.tuples(draw.settings, draw.settings | draw.refusing),
         rests=st.lists(draw.tokens, max_size=6),
     )
     def begin(self, storages: tuple[StorageType, ...], settings: tuple[dict[str, Any], ...], rests: list[str]) -> None:
-        """Two streams, and some messages in the first."""
+        """Two streams, and some messages, large ones in the second."""
         for slot in range(2):
             self.create(slot, storages[slot], settings[slot], again=False)
             if slot not in self.types:
                 self.create(slot, storages[slot], {"subjects": (">",)}, again=False)
         self.fill(0, rests, b"x" * 10)
+        self.fill(1, rests[:2], b"x" * 100)
 
-    @rule(slot=draw.slots, storage=draw.storage_types, settings=draw.settings, again=st.booleans())
+    @rule(slot=st.sampled_from([0, 1, 2, 2]), storage=draw.storage_types, settings=draw.settings, again=st.booleans())
     def create(self, slot: int, storage: StorageType, settings: dict[str, Any], again: bool) -> None:
         config = self.config(slot, storage, settings)
         if again and slot in self.types:
@@ -145,6 +146,27 @@ class ThroughStorage(Machine):
             if self.types.pop(slot, None) is StorageType.FILE:
                 self.retired[slot] += 1
 
+    @rule(
+        storage=draw.storage_types,
+        rest=draw.tokens,
+        settings=draw.settings,
+        sure=st.sampled_from([False] * 3 + [True]),
+    )
+    def seal(self, storage: StorageType, rest: str, settings: dict[str, Any], sure: bool) -> None:
+        """Let a stream end sealed, and ask for all that is refused then."""
+        if not sure:
+            return
+        if 2 not in self.types:
+            self.create(2, storage, {"subjects": (">",)}, again=False)
+            self.fill(2, [rest], b"x")
+        if 2 in self.types:
+            self.update(2, {"subjects": (">",), "sealed": True}, moved=False)
+            self.fill(2, [rest], b"x")
+            self.delete_message(2, 1)
+            self.purge(2, None, None, None)
+            self.update(2, settings, moved=False)
+            self.delete(2, sure=True)
+
     @rule(slot=draw.slots, rest=draw.any_filter)
     def list_streams(self, slot: int, rest: str | None) -> None:
         subject = f"{self.pair.space}.{'>' if rest is None else f'{slot}.{rest}'}"
@@ -152,9 +174,12 @@ class ThroughStorage(Machine):
 
     # -- publishing -----------------------------------------------------------------------------
 
-    @rule(slot=draw.slots, drawn=publications)
-    def publish(self, slot: int, drawn: dict[str, Any]) -> None:
-        given = self.publication(slot, drawn)
+    @rule(slot=draw.slots, drawn=st.lists(publications, min_size=1, max_size=3))
+    def publish(self, slot: int, drawn: list[dict[str, Any]]) -> None:
+        for each in drawn:
+            self.publish_one(self.publication(slot, each))
+
+    def publish_one(self, given: Publication) -> None:
 
         def ask(storage: Storage) -> Any:
             return storage.publish(
