@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from tests.agreement.client import Arrival
+from tests.agreement.families._delivery_outcomes import ACKS
+from tests.agreement.families._spans import lacking, rows
 from tests.agreement.family import Family
 from tests.agreement.pair import Sending
 from tests.agreement.states import compare_states
@@ -37,13 +39,8 @@ configs = st.builds(
 class Acks(Family):
     name = "acks"
     weight: ClassVar = 0.5
-    expected = frozenset(
-        {
-            ("ack", "empty"),
-            ("publish", "ok"),
-            ("CONSUMER.MSG.NEXT", "status 404 No Messages"),
-        }
-    )
+    expected: ClassVar = rows(ACKS)
+    lacking: ClassVar = lacking(ACKS)
     states_every: ClassVar = 2
 
     @initialize(storage=st.sampled_from(["memory", "file"]), config=configs, batch=st.integers(3, _BEFORE))

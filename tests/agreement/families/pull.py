@@ -22,6 +22,8 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from lattice_store.limits import SECOND_NS
 from tests.agreement.client import Arrival
+from tests.agreement.families._delivery_outcomes import PULL
+from tests.agreement.families._spans import lacking, rows
 from tests.agreement.families.hurried import BACKOFF, SHORT_NS, HurriedFamily
 from tests.agreement.family import body_of
 from tests.agreement.pair import Sending
@@ -69,9 +71,16 @@ _CHANGES: Settings = {
     "max_batch": [1],
 }
 _BODIES = [b"", b"2", b"3", b"0", b"-1", b"+2", b"two", _UNREADABLE, b"{}", b'{"batch":"2"}', b'{"batch":1,"more":2}']
+_TOO_MUCH: list[Settings] = [
+    {"batch": 3},
+    *({"batch": 1, "max_bytes": most} for most in (40, 150)),
+    *[{"batch": 1, "expires": _LONG}] * 2,
+]
+"""Each more than a consumer may allow; the last for one that allows two requests at a time."""
 _ACKS = [
-    *(b"", b"", b"+ACK", b"+OK", b"-NAK", b"-NAK", b"+WPI", b"+TERM", b"+TERM enough", b"+NXT", b"+NXT 2", b"what"),
-    *(b'+NXT {"batch":2,"no_wait":true}', b"+NXT{", b"-NAK 40ms", b"-NAK soon", b'-NAK {"delay":40000000}', b"-NAK {"),
+    *(b"", b"", b"+ACK", b"+OK", b"-NAK", b"-NAK", b"+WPI", b"+TERM", b"+TERM enough", b"what"),
+    *(b"-NAK 40ms", b"-NAK soon", b'-NAK {"delay":40000000}', b"-NAK {"),
+    *(b"+NXT", b"+NXT 2", b'+NXT {"batch":2,"no_wait":true}', b'+NXT {"no_wait":true}', b"+NXT 3", b"+NXT{"),
 ]
 _PRIORITIES: list[Settings] = [{"min_pending": 1}, {"id": "x"}, {"priority": 11}, {"group": "g"}]
 _PURGES: list[Settings] = [{}, {"filter": "a"}, {"filter": "*"}, {"seq": 3}, {"keep": 1}, {"filter": "x.>"}]
@@ -116,6 +125,8 @@ requests = st.one_of(
 
 class Pull(HurriedFamily):
     name = "pull"
+    expected: ClassVar = rows(PULL)
+    lacking: ClassVar = lacking(PULL)
     weight: ClassVar = 0.5
     lateness_ns: ClassVar = 120 * _MS
 
@@ -213,11 +224,19 @@ class Pull(HurriedFamily):
                 continue  # two times of the same length end in either order
             self.ask("CONSUMER.MSG.NEXT", f"$JS.API.CONSUMER.MSG.NEXT.{self.stream(0)}.{name}", body_of(body), name)
 
+    @rule(name=consumers)
+    def asks_for_too_much(self, name: str) -> None:
+        name = self.present(name)
+        for body in _TOO_MUCH:
+            self.ask("CONSUMER.MSG.NEXT", f"$JS.API.CONSUMER.MSG.NEXT.{self.stream(0)}.{name}", body_of(body), name)
+
     def delivered(self) -> list[Arrival]:
         return [one for inbox in self.inboxes for one in self.pair.received[inbox] if one.reply.startswith("$JS.ACK.")]
 
     @rule(choices=st.lists(st.tuples(st.integers(0, 7), st.sampled_from(_ACKS)), min_size=1, max_size=4))
     def acks(self, choices: list[tuple[int, bytes]]) -> None:
+        if not self.delivered():
+            self.pulls("C", [{"batch": len(choices), "no_wait": True}])
         for back, kind in choices:
             if not (delivered := self.delivered()):
                 return

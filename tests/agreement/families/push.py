@@ -20,6 +20,8 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from lattice_store.limits import SECOND_NS
 from tests.agreement.client import Arrival
+from tests.agreement.families._delivery_outcomes import PUSH
+from tests.agreement.families._spans import lacking, rows
 from tests.agreement.families.hurried import BACKOFF, SHORT_NS, HurriedFamily
 from tests.agreement.pair import Sending
 from tests.agreement.states import compare_states
@@ -49,7 +51,7 @@ _ACK_SETTINGS: list[Settings] = [
 ]
 _HEARD: list[Settings] = [
     *({}, {}, {"deliver_group": "g"}, {"idle_heartbeat": _LONG}),
-    {"idle_heartbeat": _LONG, "flow_control": True},
+    *[{"idle_heartbeat": _LONG, "flow_control": True}] * 2,
 ]
 _CHANGES: list[Settings] = [
     *({"filter_subject": "a"}, {"filter_subject": "*"}, {"headers_only": True}),
@@ -83,6 +85,8 @@ configs = st.builds(
 
 class Push(HurriedFamily):
     name = "push"
+    expected: ClassVar = rows(PUSH)
+    lacking: ClassVar = lacking(PUSH)
     weight: ClassVar = 0.25
     bounded_examples: ClassVar = 20
     lateness_ns = 50 * _MS
