@@ -36,6 +36,11 @@ _SETTINGS: list[dict[str, Any]] = [
     {"retention": "interest"},
     {"retention": "workqueue"},
 ]
+_REFUSING: list[dict[str, Any]] = [
+    {"max_msg_size": 90},
+    {"max_msgs": 2, "discard": "new"},
+    *[{"allow_rollup_hdrs": True}] * 2,
+]
 _ID, _SUBJECT = "Nats-Msg-Id", "Nats-Expected-Last-Subject-Sequence"
 _HEADERS: dict[str, list[str]] = {
     "K": ["v", "Nats-Msg-Id: one"],
@@ -111,7 +116,8 @@ payloads = st.sampled_from([b"", b"", b"x", b"x" * 100])
 lone_headers = st.lists(
     st.sampled_from([(name, value) for name in _HEADERS for value in _HEADERS[name]]), min_size=6, max_size=12
 )
-messages = st.lists(st.tuples(tokens, payloads, blocks, st.booleans()), min_size=1, max_size=8)
+message = st.tuples(tokens, payloads, blocks, st.booleans())
+messages = st.lists(message, min_size=1, max_size=8)
 increments = st.sampled_from([*(["25", "-25"] * 3), "1.5", "9" * 30]).map(lambda by: [("Nats-Incr", by)])
 counts = st.lists(st.tuples(increments | st.just([]), st.sampled_from([b"", b"", b"", b"x"])), min_size=1, max_size=6)
 
@@ -158,14 +164,10 @@ class Publish(RemovingFamily):
         super().__init__()
         self.settings: dict[int, dict[str, Any]] = {}
 
-    @initialize(storage=storages, settings=settings)
-    def begin(self, storage: str, settings: dict[str, Any]) -> None:
-        self._create(0, storage, settings)
-
-    @rule(storage=storages, settings=settings)
-    def another(self, storage: str, settings: dict[str, Any]) -> None:
-        if 1 not in self.streams:
-            self._create(1, storage, settings)
+    @initialize(storages=st.tuples(storages, storages), settings=settings, other=st.sampled_from(_SETTINGS + _REFUSING))
+    def begin(self, storages: tuple[str, str], settings: dict[str, Any], other: dict[str, Any]) -> None:
+        for slot, chosen in enumerate((settings, other)):
+            self._create(slot, storages[slot], chosen)
 
     def _create(self, slot: int, storage: str, settings: dict[str, Any]) -> None:
         self.create(slot, storage, **settings)
@@ -185,13 +187,13 @@ class Publish(RemovingFamily):
             self._create(_COUNTERS, storage, {"allow_msg_counter": True})
         self._send(_COUNTERS, [("a", payload, block(increment), True) for increment, payload in counts])
 
-    @rule(storage=storages, messages=messages)
-    def publish_to_a_sealed_stream(self, storage: str, messages: list[tuple[str, bytes, bytes, bool]]) -> None:
+    @rule(storage=storages, message=message)
+    def publish_to_a_sealed_stream(self, storage: str, message: tuple[str, bytes, bytes, bool]) -> None:
         if _SEALED not in self.streams:
             self._create(_SEALED, storage, {})
             self._send(_SEALED, [("a", b"", b"", True)])
             self.update(_SEALED, {}, {"sealed": True})
-        self._send(_SEALED, messages)
+        self._send(_SEALED, [message])
 
     @rule(slot=slots)
     def expected_stream(self, slot: int) -> None:
