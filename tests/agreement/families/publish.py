@@ -96,9 +96,9 @@ _SPOILING = {
 }
 """Headers that leave a version in a state that it cannot justify."""
 
-_COUNTERS, _SEALED = 2, 3
+_COUNTERS, _SEALED, _NOWHERE = 2, 3, 4
 
-slots = st.sampled_from([0, 0, 1])
+slots = st.sampled_from([0, 0, 0, 1, 1, _NOWHERE])
 storages = st.sampled_from(["memory", "file"])
 tokens = st.sampled_from(["a", "b", "a.x"])
 settings = st.lists(st.sampled_from(_SETTINGS), max_size=2).map(

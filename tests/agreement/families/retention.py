@@ -110,6 +110,8 @@ class Retention(RemovingFamily):
             return
         self.request(f"CONSUMER.DELETE.{self.stream(0)}.{name}")
         self.consumers.pop(name, None)
+        for late in [one for one in self.delivered if one.reply.split(".")[3] == name][:1]:
+            self.ack(late)
         compare_states(self.pair)
 
     @precondition(lambda self: self.consumers)
