@@ -15,7 +15,7 @@ import msgspec
 
 from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
-from lattice_store.limits import SECOND_NS
+from lattice_store.limits import MAX_HEADER_BYTES, SECOND_NS
 from lattice_store.model import Message, PubAck
 from lattice_store.subjects import is_literal
 from lattice_store_sim._core import _control as names
@@ -63,7 +63,8 @@ def _message_size(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _header_size(stream: Stream, message: Message, control: Control) -> None:
-    raise api_error(400, 10097, "header size exceeds maximum allowed of 64k")
+    if len(message.headers.block) > MAX_HEADER_BYTES:
+        raise api_error(400, 10097, "header size exceeds maximum allowed of 64k")
 
 
 def _batch(stream: Stream, message: Message, control: Control) -> None:
@@ -244,10 +245,9 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
     alone = (names.EXPECTED_SUBJECT_FILTER,) if profile.expected_subject_filter_alone_refused else ()
     return (
         Step(_sealed, concerns=lambda config: config.sealed),
-        *when(profile.size_first, message_size),
         *when(profile.counters, Step(_batch, (names.BATCH_ID,))),
         Step(_request_info, (names.REQUEST_INFO,)),
-        *when(profile.size_first, header_size),
+        *when(profile.size_first, message_size, header_size),
         *when(profile.counters, Step(_increment, (names.INCREMENT,))),
         Step(_expected_stream, (names.EXPECTED_STREAM,)),
         *when(profile.message_ttl, Step(_ttl_disabled, (names.TTL,), lambda config: not config.allow_msg_ttl)),

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.unit.sim.versions import per_version
+from tests.unit.sim.versions import VERSIONS, per_version
 from tests.unit.sim.wire.wire import Wire
 
 STORED = None
@@ -155,6 +155,16 @@ def test_of_several_headers_that_go_only_the_first_goes_up_to_2_11(version, expe
     wire = Wire.with_stream(version)
     publish(wire, "a", "Nats-Request-Info: {}", "K: v", "Nats-Request-Info: {}")
     assert stored_headers(wire).count(b"Nats-Request-Info") == expected
+
+
+@pytest.mark.parametrize(("length", "expected"), [(65_500, STORED), (65_600, 10097)])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_a_server_adds_to_a_request_does_not_count_towards_sizes(version, length, expected):
+    wire = Wire.with_stream(version)
+    assert refusal(wire, "a", f"K: {'v' * length}", f"Nats-Request-Info: {'x' * 300}") == expected
+    wire = Wire.with_stream(version, max_msg_size=50)
+    assert refusal(wire, "a", "K: v", f"Nats-Request-Info: {'x' * 300}") is STORED
+    assert refusal(wire, "a", f"K: {'v' * 60}", "Nats-Request-Info: x") == 10054
 
 
 @pytest.mark.pins("status_line_dropped")
