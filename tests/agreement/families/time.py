@@ -53,17 +53,19 @@ _HEADERS: list[list[tuple[str, str]]] = [
 ]
 _TTLS: list[list[tuple[str, str]]] = [[("Nats-TTL", ttl)] for ttl in ("1s", "1999ms", "never", "3600")]
 
+Messages = list[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]
+
 slots = st.sampled_from([0, 1])
-messages = st.lists(
+messages: st.SearchStrategy[Messages] = st.lists(
     st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(_HEADERS), st.sampled_from([[], [], *_TTLS])),
-    min_size=1,
-    max_size=6,
+    min_size=3,
+    max_size=8,
 )
 
 
 class Time(Family):
     name = "time"
-    weight = 0.015
+    weight = 0.04
     bounded_examples = 6
     lateness_ns = 500 * _MS
     states_every = 2
@@ -89,15 +91,20 @@ class Time(Family):
     def _knows_ttls(self) -> bool:
         return self.profile not in {"2.9", "2.10"}
 
-    @initialize(data=st.data(), storages=st.tuples(*[st.sampled_from(["memory", "file"])] * 2))
-    def begin(self, data: st.DataObject, storages: tuple[str, str]) -> None:
+    @initialize(
+        data=st.data(),
+        storages=st.tuples(*[st.sampled_from(["memory", "file"])] * 2),
+        first=st.tuples(messages, messages),
+    )
+    def begin(self, data: st.DataObject, storages: tuple[str, str], first: tuple[Messages, Messages]) -> None:
         choices = _SETTINGS + (_TTL_SETTINGS * 2 if self._knows_ttls else [])
         for slot, storage in enumerate(storages):
             self.settings[slot] = data.draw(st.sampled_from(choices if slot == 0 else choices + _REFUSING * 3))
             self.create(slot, storage, **self.settings[slot])
+            self.send(slot, first[slot])
 
     @rule(slot=slots, messages=messages)
-    def send(self, slot: int, messages: list[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]) -> None:
+    def send(self, slot: int, messages: Messages) -> None:
         self.publish_many((f"{self.space}.{slot}.{token}", b"x", [*one, *two]) for token, one, two in messages)
 
     @rule(milliseconds=st.sampled_from([50, 250, 450, 1100]))
