@@ -216,8 +216,8 @@ class ServerProfile:
     """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
     surplus_recounted: bool = False
     """Whether an info counts anew what is pending if that is more than the stream holds, up to 2.11; cut to it later."""
-    snapshot_recounted: bool = False
-    """Whether what is pending of ``last_per_subject`` is always the last messages ahead; up to 2.9."""
+    infos_recount: bool = False
+    """Whether an info always counts anew what is pending, of ``last_per_subject`` the last messages ahead; up to 2.9."""
     ack_floor_at_creation: bool = True
     """Whether the ack floor of a new consumer is where it begins, from 2.14 on; 0 before."""
     told_from_record: bool = True

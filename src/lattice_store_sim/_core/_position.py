@@ -85,7 +85,7 @@ class Position:
     def clamp(self) -> None:
         """Count no more than the stream can hold; the server does so whenever it tells of a consumer."""
         log = self._log
-        if self._last_only and log.profile.snapshot_recounted:
+        if log.profile.infos_recount:
             self.recount()
         elif self.next > log.last_sequence:
             self._ahead = 0
@@ -159,9 +159,8 @@ class Position:
         return True
 
     def step_back(self) -> None:
-        """Go back by one and count one more ahead: what 2.9 does with a redelivery that nobody could take."""
+        """Go back by one without counting it: what 2.9 does with a redelivery that nobody could take."""
         self.next -= 1
-        self._ahead += 1
 
     def skip_to(self, sequence: int) -> None:
         """Continue at *sequence*, never further back."""

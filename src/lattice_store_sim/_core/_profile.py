@@ -162,7 +162,7 @@ _2_9: Final = attrs.evolve(
     gives_up_at_timeout=False,
     full_pulls_kept_ns=0,
     new_filters_heard=False,
-    snapshot_recounted=True,
+    infos_recount=True,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),

@@ -35,7 +35,7 @@ def test_2_10_finds_the_only_message_for_any_later_time(version, expected):
     assert info(wire)["num_pending"] == expected
 
 
-@pytest.mark.pins("snapshot_recounted")
+@pytest.mark.pins("infos_recount")
 @per_version(("2.9", "2.9", 2), ("2.10", "2.15", 3))
 def test_only_last_messages_are_pending_of_a_snapshot_up_to_2_9(version, expected):
     wire = with_consumer(version, "aba", deliver_policy="last_per_subject", filter_subject="s.*")
@@ -161,6 +161,16 @@ def test_a_redelivery_that_nobody_could_take_steps_back_up_to_2_9(version, expec
     wire.send(first, b"-NAK")
     assert wire.statuses("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1}) == ["409 Message Size Exceeds MaxBytes"]
     assert info(wire)["num_pending"] == expected
+
+
+@pytest.mark.pins("undelivered_steps_back", "infos_recount")
+@per_version(("2.9", "2.9", ["0", "0"]), ("2.10", "2.15", ["1", "0"]))
+def test_what_was_stepped_back_to_does_not_count_as_pending_until_an_info_up_to_2_9(version, expected):
+    wire = with_consumer(version, "abc")
+    first, _ = pull(wire, batch=2)
+    wire.send(first, b"-NAK")
+    assert wire.statuses("CONSUMER.MSG.NEXT.S.C", {"max_bytes": 1}) == ["409 Message Size Exceeds MaxBytes"]
+    assert [reply.rpartition(".")[2] for reply in pull(wire, batch=3)] == expected
 
 
 @pytest.mark.pins("early_acks_ignored")
