@@ -45,6 +45,12 @@ filters = st.sampled_from(_FILTERS)
 names = st.sampled_from(["one", "two", "three"])
 headers = st.sampled_from([(), (), (), (("Nats-Msg-Id", "id"),), (("Nats-Rollup", "sub"),)])
 messages = st.lists(st.tuples(tokens, headers), min_size=1, max_size=6)
+all_or_some = st.sampled_from([None, None, *_FILTERS])
+configs = st.builds(
+    lambda config, policy: {"ack_policy": policy, "ack_wait": _HOUR_NS, **config},
+    st.sampled_from(_CONFIGS),
+    st.sampled_from(["explicit", "explicit", "all"]),
+)
 
 
 class Retention(RemovingFamily):
@@ -56,12 +62,15 @@ class Retention(RemovingFamily):
     @initialize(
         storage=storages,
         retention=st.sampled_from(["interest", "interest", "limits", "limits", "workqueue", "workqueue"]),
+        consumers=st.lists(st.tuples(names, all_or_some, configs), max_size=3),
     )
-    def begin(self, storage: str, retention: str) -> None:
+    def begin(self, storage: str, retention: str, consumers: list[tuple[str, str | None, Settings]]) -> None:
         self.retention = retention
         self.consumers: dict[str, Settings] = {}
         self.delivered: list[Arrival] = []
         self.create(0, storage, retention=retention, allow_rollup_hdrs=True)
+        for name, filter_, config in consumers:
+            self.create_consumer(name, filter_, config)
 
     @rule(messages=messages)
     def publishes(self, messages: list[tuple[str, tuple[tuple[str, str], ...]]]) -> None:
@@ -72,17 +81,10 @@ class Retention(RemovingFamily):
         )
         compare_states(self.pair)
 
-    @rule(
-        name=names,
-        filter_=st.sampled_from([None, None, *_FILTERS]),
-        config=st.sampled_from(_CONFIGS),
-        acks=st.sampled_from(["explicit", "explicit", "all"]),
-    )
-    def create_consumer(self, name: str, filter_: str | None, config: Settings, acks: str) -> None:
-        if name in self.consumers:
-            return
-        config = {"durable_name": name, "ack_policy": acks, "ack_wait": _HOUR_NS, **config}
-        self._put(name, filter_, config)
+    @rule(name=names, filter_=all_or_some, config=configs)
+    def create_consumer(self, name: str, filter_: str | None, config: Settings) -> None:
+        if name not in self.consumers:
+            self._put(name, filter_, {"durable_name": name, **config})
 
     @precondition(lambda self: self.consumers and self.profile != "2.9")
     @rule(name=names, filter_=filters)

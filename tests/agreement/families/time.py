@@ -58,14 +58,14 @@ Messages = list[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]
 slots = st.sampled_from([0, 1])
 messages: st.SearchStrategy[Messages] = st.lists(
     st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(_HEADERS), st.sampled_from([[], [], *_TTLS])),
-    min_size=3,
+    min_size=4,
     max_size=8,
 )
 
 
 class Time(Family):
     name = "time"
-    weight = 0.04
+    weight = 0.05
     bounded_examples = 6
     lateness_ns = 500 * _MS
     states_every = 2
@@ -99,7 +99,7 @@ class Time(Family):
     def begin(self, data: st.DataObject, storages: tuple[str, str], first: tuple[Messages, Messages]) -> None:
         choices = _SETTINGS + (_TTL_SETTINGS * 2 if self._knows_ttls else [])
         for slot, storage in enumerate(storages):
-            self.settings[slot] = data.draw(st.sampled_from(choices if slot == 0 else choices + _REFUSING * 3))
+            self.settings[slot] = data.draw(st.sampled_from(choices if slot == 0 else choices + _REFUSING * 6))
             self.create(slot, storage, **self.settings[slot])
             self.send(slot, first[slot])
 
