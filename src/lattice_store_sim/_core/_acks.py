@@ -283,13 +283,26 @@ class Acks:
     def is_below_floor(self, sequence: int, consumer_sequence: int) -> bool:
         return consumer_sequence <= self.floor.consumer_sequence or sequence <= self.floor.stream_sequence
 
+    def _passed_by_all(self, sequence: int, settled: list[int]) -> list[int]:
+        """Return what else was redelivered and is passed by an ack of all.
+
+        That goes down from its sequence for as long as something is pending; or only through what is pending, if that is
+        the shorter way.
+        """
+        lowest = self.floor.stream_sequence
+        if not self._profile.acks_pass_all:
+            if sequence - lowest > len(self.pending):
+                return []
+            if len(settled) == len(self.pending):
+                lowest = min(settled, default=sequence + 1) - 1
+        return [each for each in self.redelivered if lowest < each <= sequence and each not in self.pending]
+
     def _ack_all(self, sequence: int, consumer_sequence: int) -> list[int]:
         if self.is_below_floor(sequence, consumer_sequence):
             return []
         settled = up_to(sequence, self.pending, after=self.floor.stream_sequence)
-        for each in settled:
+        for each in [*settled, *self._passed_by_all(sequence, settled)]:
             self._forget(each)
-        self._forget(sequence)
         self.floor = SequencePair(consumer_sequence, sequence)
         self.record.ack(sequence, consumer_sequence)
         return settled

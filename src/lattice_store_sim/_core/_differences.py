@@ -230,6 +230,8 @@ class ServerProfile:
     """Whether a pull request whose batch is full is told of the bytes that it did not use; from 2.10 on."""
     last_round_moves_floor: bool = True
     """Whether a consumer's own floor follows its position when an ack wait ends with nothing pending; from 2.10 on."""
+    acks_pass_all: bool = False
+    """Whether an ack of all forgets redeliveries of whatever it passes, up to 2.9; later it may pass only what is pending."""
     late_acks_move_floor: bool = False
     """Whether an ack of what is not pending moves the floor as well; up to 2.9."""
     terms_have_reasons: bool = True

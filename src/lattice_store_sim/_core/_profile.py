@@ -163,6 +163,7 @@ _2_9: Final = attrs.evolve(
     full_pulls_kept_ns=0,
     new_filters_heard=False,
     infos_recount=True,
+    acks_pass_all=True,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),

@@ -71,6 +71,21 @@ def test_2_10_tells_that_the_floor_follows_when_an_ack_wait_ends_with_nothing_pe
     assert info(wire)["ack_floor"]["stream_seq"] == expected
 
 
+@pytest.mark.pins("acks_pass_all")
+@per_version(("2.9", "2.9", 0, 0), ("2.10", "2.15", 1, 0), names=("of_all", "of_some"))
+def test_an_ack_of_all_forgets_what_was_given_up_on_its_way_but_not_on_the_short_one(version, of_all, of_some):
+    for acked, expected in ((4, of_all), (3, of_some)):
+        wire = with_consumer(version, "abcd", ack_policy="all", max_deliver=2)
+        delivered = pull(wire, batch=4)
+        wire.send(delivered[1], b"-NAK")
+        [again] = pull(wire, no_wait=True)
+        wire.send(again, b"-NAK")
+        assert pull(wire, no_wait=True) == []
+        assert info(wire)["num_redelivered"] == 1
+        wire.send(delivered[acked - 1])
+        assert info(wire)["num_redelivered"] == expected
+
+
 @pytest.mark.pins("late_acks_move_floor")
 @per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
 def test_an_ack_of_what_was_given_up_moves_the_floor_up_to_2_9(version, expected):
