@@ -3,7 +3,8 @@
 A server is late: its timers come round every quarter of a second, and those of file storage read a clock that ticks
 every tenth. No operation happens within that of a deadline (`lateness_ns`). Not drawn for that reason: ages that end one
 after the other in less than that, and delete markers that expire within the example. Nor more than one restart of 2.9,
-which then loses the last time of an emptied file stream.
+which then loses the last time of an emptied file stream. Nor questions for the last message of a subject on 2.11 where
+a TTL may have ended a newer one, which that version then does not find (see `RemovingFamily`).
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ _UPDATES: list[dict[str, Any]] = [
     {"duplicate_window": _MINUTE_NS},
 ]
 _REFUSING: list[dict[str, Any]] = [one for one in _SETTINGS if "discard" in one]
+_IF_FIRST: list[tuple[str, str]] = [("Nats-Expected-Last-Subject-Sequence", "0")]
 _HEADERS: list[list[tuple[str, str]]] = [
     *([], [], []),
     *([("Nats-Msg-Id", each)] for each in ("one", "one", "two", "three")),
-    *[[("Nats-Expected-Last-Subject-Sequence", "0")]] * 2,
+    *[_IF_FIRST] * 2,
     [("Nats-Expected-Last-Msg-Id", "one")],
 ]
 _TTLS: list[list[tuple[str, str]]] = [[("Nats-TTL", ttl)] for ttl in ("1s", "1999ms", "never", "3600")]
@@ -105,7 +107,16 @@ class Time(Family):
 
     @rule(slot=slots, messages=messages)
     def send(self, slot: int, messages: Messages) -> None:
-        self.publish_many((f"{self.space}.{slot}.{token}", b"x", [*one, *two]) for token, one, two in messages)
+        self.publish_many(
+            (f"{self.space}.{slot}.{token}", b"x", [*one, *two])
+            for token, one, two in messages
+            if one != _IF_FIRST or not self._loses_last(slot)
+        )
+
+    def _loses_last(self, slot: int) -> bool:
+        return self.profile == "2.11" and bool(
+            self.settings[slot].keys() & {"allow_msg_ttl", "subject_delete_marker_ttl"}
+        )
 
     @rule(milliseconds=st.sampled_from([50, 250, 450, 1100]))
     def wait(self, milliseconds: int) -> None:
@@ -114,8 +125,9 @@ class Time(Family):
 
     @rule(slot=slots, sequence=st.integers(1, 8))
     def get(self, slot: int, sequence: int) -> None:
-        for asked in ({"seq": sequence}, {"last_by_subj": f"{self.space}.{slot}.a"}):
-            self.request(f"STREAM.MSG.GET.{self.stream(slot)}", asked)
+        self.request(f"STREAM.MSG.GET.{self.stream(slot)}", {"seq": sequence})
+        if not self._loses_last(slot):
+            self.request(f"STREAM.MSG.GET.{self.stream(slot)}", {"last_by_subj": f"{self.space}.{slot}.a"})
 
     @rule(slot=slots, changes=st.sampled_from(_UPDATES))
     def update(self, slot: int, changes: dict[str, Any]) -> None:
