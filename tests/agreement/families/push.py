@@ -224,6 +224,7 @@ class Push(HurriedFamily):
             return
         for _ in range(2):
             self.publish(self.subject("a"), _LARGE)
+        compare_states(self.pair)
         asked = [one for one in self.pair.received[self.subjects[name]] if one.headers == _FLOW_CONTROL]
         for one in asked[-2:]:
             self.pair.exchange([Sending("flow control", one.reply)])
