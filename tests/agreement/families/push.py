@@ -243,7 +243,7 @@ class Push(HurriedFamily):
         config = {"deliver_subject": inbox, "idle_heartbeat": _BEAT, "filter_subject": self.subject("none")}
         put = {"stream_name": self.stream(0), "config": config}
         self.request(f"CONSUMER.CREATE.{self.stream(0)}.silent", put, rule="silent")
-        self.pair.let_pass(_BEAT + _BEAT // 2)
+        self.pair.let_pass(_BEAT + _BEAT // 8)  # the next is far away then
         self.request(f"CONSUMER.DELETE.{self.stream(0)}.silent")
         self.pair.unsubscribe(inbox, group)
 
