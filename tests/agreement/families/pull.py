@@ -155,6 +155,10 @@ class Pull(HurriedFamily):
         """Return the name of a consumer that is there, if one is."""
         return name if name in self.configs else min(self.configs, default=name)
 
+    def hurries(self, name: str) -> bool:
+        """Return whether its deliveries set a short time running."""
+        return bool(self.configs.get(name, {}).keys() & {"ack_wait", "backoff"})
+
     def put(self, name: str, config: Settings, rule: str) -> None:
         if self.profile == "2.9" and config["deliver_policy"] in ("by_start_time", "last_per_subject"):
             return
@@ -218,7 +222,7 @@ class Pull(HurriedFamily):
     @rule(name=consumers, bodies=st.lists(requests, min_size=1, max_size=3))
     def pulls(self, name: str, bodies: list[Any]) -> None:
         name = self.present(name)
-        hurried = self.configs.get(name, {}).keys() & {"ack_wait", "backoff"}
+        hurried = self.hurries(name)
         for body in bodies:
             if hurried and isinstance(body, dict) and body.get("expires") == SHORT_NS:
                 continue  # two times of the same length end in either order
@@ -227,6 +231,8 @@ class Pull(HurriedFamily):
     @rule(name=consumers)
     def asks_for_too_much(self, name: str) -> None:
         name = self.present(name)
+        if self.hurries(name):
+            return
         for body in _TOO_MUCH:
             self.ask("CONSUMER.MSG.NEXT", f"$JS.API.CONSUMER.MSG.NEXT.{self.stream(0)}.{name}", body_of(body), name)
 
