@@ -74,9 +74,10 @@ _BODIES = [b"", b"2", b"3", b"0", b"-1", b"+2", b"two", _UNREADABLE, b"{}", b'{"
 _TOO_MUCH: list[Settings] = [
     {"batch": 3},
     *({"batch": 1, "max_bytes": most} for most in (40, 150)),
+    {"batch": 1, "expires": SHORT_NS},
     *[{"batch": 1, "expires": _LONG}] * 2,
 ]
-"""Each more than a consumer may allow; the last for one that allows two requests at a time."""
+"""Each more than a consumer may allow or have; the last for one that allows two requests at a time."""
 _ACKS = [
     *(b"", b"", b"+ACK", b"+OK", b"-NAK", b"-NAK", b"+WPI", b"+TERM", b"+TERM enough", b"what"),
     *(b"-NAK 40ms", b"-NAK soon", b'-NAK {"delay":40000000}', b"-NAK {"),

@@ -216,12 +216,14 @@ class Push(HurriedFamily):
             self.ack(one, kind, rule="+NXT" if kind.startswith(b"+NXT") else "ack")
             self.run_out()
 
-    @rule(name=names)
-    def flow_control(self, name: str) -> None:
-        """Publish until the consumer asks to be answered, and answer."""
-        name = self.present(name)
-        if self.hurried or not self.configs.get(name, {}).get("flow_control"):
+    @rule()
+    def flow_control(self) -> None:
+        """Listen and publish until a consumer asks to be answered, and answer."""
+        controlled = [name for name, config in self.configs.items() if config.get("flow_control")]
+        if self.hurried or not controlled:
             return
+        if (name := controlled[0]) not in self.groups:
+            self.listen(name, "")
         for _ in range(2):
             self.publish(self.subject("a"), _LARGE)
         compare_states(self.pair)
