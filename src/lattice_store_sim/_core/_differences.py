@@ -212,6 +212,8 @@ class ServerProfile:
     # -- consumers at run time --------------------------------------------------------------------
     start_beyond_end_waits: bool = True
     """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
+    last_may_have_gone: bool = False
+    """Whether a consumer of the last message without filters begins at its sequence though it has gone; in 2.10."""
     snapshot_moves_position: bool = True
     """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
     surplus_recounted: bool = False

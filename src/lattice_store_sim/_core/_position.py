@@ -182,6 +182,8 @@ def _start(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_su
     match config.deliver_policy:
         case "all":
             start = first
+        case "last" if not config.filters and log.profile.last_may_have_gone:
+            return max(last, 1)
         case "last":
             start = max((_last_of(log, one) for one in config.filters), default=last)
         case "last_per_subject":

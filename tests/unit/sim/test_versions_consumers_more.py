@@ -35,6 +35,15 @@ def test_2_10_finds_the_only_message_for_any_later_time(version, expected):
     assert info(wire)["num_pending"] == expected
 
 
+@pytest.mark.pins("last_may_have_gone")
+@per_version(("2.9", "2.9", 2), ("2.10", "2.10", 1), ("2.11", "2.15", 2))
+def test_2_10_begins_at_the_last_message_though_it_has_gone(version, expected):
+    wire = Wire.with_stream(version, "ab")
+    wire("STREAM.PURGE.S")
+    configure(wire, deliver_policy="last")
+    assert info(wire)["delivered"]["stream_seq"] == expected
+
+
 @pytest.mark.pins("infos_recount")
 @per_version(("2.9", "2.9", 2), ("2.10", "2.15", 3))
 def test_only_last_messages_are_pending_of_a_snapshot_up_to_2_9(version, expected):
