@@ -144,6 +144,8 @@ class ServerProfile:
     """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
     skips_shown_as_first: frozenset[str] = frozenset()
     """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
+    longer_filters_hide_stars: bool = False
+    """Whether a filter that ends in ``*`` interests nobody in a token with which a longer filter goes on; 2.10 and 2.11."""
     skipped_ids_lead_there: bool = True
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
     skipped_rollups_purge: bool = True

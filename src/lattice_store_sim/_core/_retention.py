@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from lattice_store.model import Message
+from lattice_store.subjects import matches
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
@@ -38,7 +39,25 @@ def _readers(stream: Stream) -> Iterator[Reader]:
 
 def is_wanted(stream: Stream, subject: str) -> bool:
     """Return whether any reader is interested in a subject."""
-    return any(reader.wants(subject) for reader in _readers(stream))
+    if not any(reader.wants(subject) for reader in _readers(stream)):
+        return False
+    return not (stream.context.profile.longer_filters_hide_stars and _is_hidden(stream, subject))
+
+
+def _is_hidden(stream: Stream, subject: str) -> bool:
+    """Return whether a server overlooks those who want a subject (gsl.go, ``matchLevelForAny``).
+
+    Where a longer filter goes on with the subject's last token, it does not look at a ``*`` in that place any more.
+    """
+    if any(cursor.wants(subject) for cursor in stream.cursors):
+        return False
+    filters = {each for one in stream.consumers.values() for each in one.config.filters or (">",)}
+    last = subject.rpartition(".")[2]
+    return all(
+        wanting.endswith("*") and any(each.startswith(f"{wanting[:-1]}{last}.") for each in filters)
+        for wanting in filters
+        if matches(wanting, subject)
+    )
 
 
 def _is_needed(stream: Stream, message: Message) -> bool:

@@ -62,6 +62,17 @@ def test_the_time_of_what_interested_nobody_is_shown_up_to_2_10(version, memory,
         assert (not first_time.startswith(("0001", "1970"))) is expected
 
 
+@pytest.mark.pins("longer_filters_hide_stars")
+@per_version(("2.9", "2.9", [1, 2]), ("2.10", "2.11", [2]), ("2.12", "2.15", [1, 2]))
+def test_a_longer_filter_hides_a_star_in_2_10_and_2_11(version, expected):
+    wire = Wire.with_stream(version, retention="interest")
+    for name, filter_ in (("star", "s.*"), ("longer", "s.a.>")):
+        put(wire, f"CREATE.S.{name}", {"durable_name": name, "ack_policy": "explicit", "filter_subject": filter_})
+    wire.publish("a")
+    wire.publish("b")
+    assert kept(wire) == expected
+
+
 @pytest.mark.pins("skipped_ids_lead_there")
 @per_version(("2.9", "2.9", 0), ("2.10", "2.15", 1))
 def test_a_duplicate_of_what_interested_nobody_is_told_its_sequence_from_2_10_on(version, expected):
