@@ -278,6 +278,8 @@ class ServerProfile:
     """Whether a purge has to be about each filter of a consumer to move its position on; one was enough up to 2.14."""
     dry_pulls_told_apart: bool = True
     """Whether a pull that does not wait is told that messages ran out (404), from 2.11 on; before, that time did (408)."""
+    unserved_pulls_end: bool = True
+    """Whether a pull that does not wait ends if what was pending is given up, from 2.11 on; before, it stays open."""
     refused_priorities_served: bool = False
     """Whether a pull refused for priorities that its consumer has not is served nevertheless; in 2.11 and 2.12."""
 

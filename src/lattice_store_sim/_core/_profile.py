@@ -136,6 +136,7 @@ _2_10: Final = attrs.evolve(
     consumer_pauses=False,
     idle_awaits_acks=False,
     dry_pulls_told_apart=False,
+    unserved_pulls_end=False,
     refused_priorities_served=False,
 )
 _2_9: Final = attrs.evolve(

@@ -162,8 +162,10 @@ class Pulls:
     def _ending(self, request: Waiting, now_ns: int, *, dry: bool) -> Outgoing | None:
         if request.expired(now_ns):
             return request.status(408, "Request Timeout")
-        if dry and request.no_wait and (request.expires_ns is None or request.served):
-            if self._context.profile.dry_pulls_told_apart:
+        profile = self._context.profile
+        ends_unserved = request.expires_ns is None and profile.unserved_pulls_end
+        if dry and request.no_wait and (request.served or ends_unserved):
+            if profile.dry_pulls_told_apart:
                 return status(request.reply, 404, "No Messages")
             return request.status(408, "Request Timeout")
         return None

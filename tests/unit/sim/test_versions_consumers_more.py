@@ -95,6 +95,16 @@ def test_an_ack_of_all_forgets_what_was_given_up_on_its_way_but_not_on_the_short
         assert info(wire)["num_redelivered"] == expected
 
 
+@pytest.mark.pins("unserved_pulls_end")
+@per_version(("2.9", "2.10", 1), ("2.11", "2.15", 0))
+def test_a_pull_that_does_not_wait_stays_open_when_all_is_given_up_up_to_2_10(version, expected):
+    wire = with_consumer(version, "a", max_deliver=1)
+    [reply] = pull(wire)
+    wire.send(reply, b"-NAK")
+    assert pull(wire, batch=1, no_wait=True) == []
+    assert info(wire)["num_waiting"] == expected
+
+
 @pytest.mark.pins("late_acks_move_floor")
 @per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
 def test_an_ack_of_what_was_given_up_moves_the_floor_up_to_2_9(version, expected):
