@@ -118,11 +118,10 @@ class Consumer:
                 self._gone.append(message.sequence)
         elif message.sequence in self.acks.pending:
             self.acks.stale.add(message.sequence)
-        self._signalled |= bool(self._gone or self.acks.stale)
 
     def purged(self, purge: PurgeNotice) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
-        log, filters = self._stream.log, self.config.filters
+        log, filters, full = self._stream.log, self.config.filters, self.acks.full
         if purge.single is not None:
             if purge.reaches(filters, purge.single):
                 self.removed(purge.single)
@@ -137,7 +136,7 @@ class Consumer:
             gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
             self._gone += self.acks.purged(first, gone)
         self.acks.stale.update(sequence for sequence in self.acks.pending if sequence not in log.messages)
-        self._signalled |= bool(self._gone or self.acks.unqueued or self.acks.stale)
+        self._signalled |= full and not self.acks.full
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -199,15 +198,11 @@ class Consumer:
         return self.push.active and not self.push.stalled if self.push is not None else len(self.pulls) > 0
 
     def run(self, now_ns: int) -> bool:
-        """Deliver all that can be delivered, if signalled; return whether that was so."""
+        """Deliver all that can be delivered, if signalled; return whether that or a loss may have changed something."""
+        lost = self._note_losses(now_ns)
         if not self._signalled:
-            return False
+            return lost
         self._signalled = False
-        self.acks.await_unqueued(now_ns)
-        gone, self._gone = self._gone, []
-        for sequence in gone:
-            self._settle(self.acks.dropped(sequence))
-            self._acked_ns = now_ns
         if self._held is None:
             paused = self._resume_ns is not None
             while not paused and self._may_deliver and self._deliver_next(now_ns):
@@ -217,6 +212,19 @@ class Consumer:
                 self.pulls.review(now_ns, self._last, dry=paused or not self.acks.full)
         self._schedule(now_ns)
         return True
+
+    def _note_losses(self, now_ns: int) -> bool:
+        """Take what has left the stream for acked, which is a signal only if it makes room; return whether there was any."""
+        gone, self._gone = self._gone, []
+        for sequence in gone:
+            full = self.acks.full
+            self._settle(self.acks.dropped(sequence))
+            self._signalled |= full and not self.acks.full
+            self._acked_ns = now_ns
+        if gone or self.acks.unqueued or self.acks.stale:
+            self.acks.await_unqueued(now_ns)
+            self._schedule(now_ns)
+        return bool(gone)
 
     def _schedule(self, now_ns: int) -> None:
         """Let the stream know when something comes due here."""

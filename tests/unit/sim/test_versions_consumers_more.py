@@ -207,6 +207,17 @@ def test_what_was_stepped_back_to_does_not_count_as_pending_until_an_info_up_to_
     assert [reply.rpartition(".")[2] for reply in pull(wire, batch=3)] == expected
 
 
+@per_version(("2.10", "2.10", 1, 2), ("2.11", "2.15", 1, 1), names=("others", "full"))
+def test_a_loss_wakes_a_consumer_only_if_it_makes_room(version, others, full):
+    for config, expected in (({}, others), ({"max_ack_pending": 1}, full)):
+        wire = with_consumer(version, "", filter_subject="s.a", **config)
+        pull(wire, batch=3)
+        wire.publish("a")
+        wire.publish("b")
+        wire("STREAM.MSG.DELETE.S", {"seq": 1})
+        assert info(wire)["delivered"]["stream_seq"] == expected
+
+
 @pytest.mark.pins("early_acks_ignored")
 @per_version(("2.9", "2.9", [b""]), ("2.10", "2.15", []))
 def test_an_ack_of_what_was_not_delivered_yet_is_confirmed_up_to_2_9(version, expected):
