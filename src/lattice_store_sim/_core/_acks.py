@@ -17,7 +17,7 @@ from lattice_store_sim._core._consumer_info import SequencePair
 from lattice_store_sim._core._position import Position
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PullRequest, Refusal
-from lattice_store_sim._core._record import Record, floor_after, up_to
+from lattice_store_sim._core._record import Record, floor_after, settled_by_all, up_to
 
 Kind = Literal["ack", "nak", "progress", "term", "next", "unknown"]
 
@@ -300,8 +300,11 @@ class Acks:
     def _ack_all(self, sequence: int, consumer_sequence: int) -> list[int]:
         if self.is_below_floor(sequence, consumer_sequence):
             return []
-        settled = up_to(sequence, self.pending, after=self.floor.stream_sequence)
-        for each in [*settled, *self._passed_by_all(sequence, settled)]:
+        acked = up_to(sequence, self.pending, after=self.floor.stream_sequence)
+        settled = settled_by_all(
+            self._profile.ack_all_settles, sequence, self.floor.stream_sequence, acked, len(self.pending)
+        )
+        for each in [*acked, *self._passed_by_all(sequence, acked)]:
             self._forget(each)
         self.floor = SequencePair(consumer_sequence, sequence)
         self.record.ack(sequence, consumer_sequence)

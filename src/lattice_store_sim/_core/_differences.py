@@ -144,6 +144,9 @@ class ServerProfile:
     """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
     skips_shown_as_first: frozenset[str] = frozenset()
     """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
+    ack_all_settles: Literal["delivered", "passed", "counted"] = "delivered"
+    """What an ack of all lets go if nobody needs it: what awaited that ack; up to 2.12 also what was passed on the way to
+    the first of it, and up to 2.10 from the sequence on that is as high as the number of sequences acked."""
     longer_filters_hide_stars: bool = False
     """Whether a filter that ends in ``*`` interests nobody in a token with which a longer filter goes on; 2.10 and 2.11."""
     skipped_ids_lead_there: bool = True

@@ -7,6 +7,7 @@ on record where it is, and a record does not go back (nats-server memstore.go, `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import SequencePair
@@ -107,3 +108,27 @@ def floor_after(
         if ahead in pending:
             return SequencePair(pending[ahead] - 1, ahead - 1)
     return SequencePair(consumer_sequence, sequence)
+
+
+def settled_by_all(
+    way: Literal["delivered", "passed", "counted"], sequence: int, floor: int, acked: list[int], pending: int
+) -> list[int]:
+    """Return what an ack of everything up to a sequence lets go, if nobody else needs it.
+
+    The server walks down from it until nothing is pending any more, or through what is pending if that is shorter.
+
+    Args:
+        way: the server's, see `ServerProfile.ack_all_settles`.
+        sequence: up to which is acked.
+        floor: where all was acked before.
+        acked: what was pending from there on.
+        pending: how much was pending altogether.
+    """
+    count = sequence - floor
+    if way == "delivered":
+        return acked if acked[-1:] == [sequence] else [*acked, sequence]
+    passes_all = count <= pending and len(acked) < pending
+    first = floor + 1 if passes_all else min([*acked, sequence])
+    if way == "counted" and count > 1:
+        first = min(first, count)
+    return list(range(first, sequence + 1))

@@ -48,6 +48,26 @@ def test_a_new_consumer_of_acks_of_all_keeps_what_it_never_gets_up_to_2_12(versi
     assert kept(wire) == expected
 
 
+def acked_in_turn(version: str, tokens: str, *acks: int) -> list[int]:
+    """Return what is kept when a consumer of "a" acks all up to some of its deliveries, while nobody wants "b"."""
+    wire = Wire.with_stream(version, tokens)
+    put(wire, "CREATE.S.C", {"durable_name": "C", "ack_policy": "all", "filter_subject": "s.a"})
+    keep_by_interest(wire)
+    deliveries = wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": tokens.count("a")})
+    for each in acks:
+        wire.send(deliveries[each].reply)
+    return kept(wire)
+
+
+@pytest.mark.pins("ack_all_settles")
+@per_version(
+    ("2.10", "2.10", [3], [2]), ("2.11", "2.12", [3], [2, 3]), ("2.14", "2.15", [1, 3], [2, 3]), names=("one", "two")
+)
+def test_an_ack_of_all_lets_go_what_it_passed_up_to_2_12(version, one, two):
+    assert acked_in_turn(version, "baa", 0) == one
+    assert acked_in_turn(version, "abba", 0, 1) == two
+
+
 @pytest.mark.pins("skips_shown_as_first")
 @per_version(
     ("2.9", "2.9", False, True),
