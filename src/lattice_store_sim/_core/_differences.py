@@ -120,10 +120,10 @@ class ServerProfile:
     """Whether a status in a message's header block is dropped; stored up to 2.11."""
     schedulers_checked: bool = True
     """Whether headers that end a schedule must make sense (10212); from 2.14 on."""
+    ids_restored_when_asked: bool = False
+    """Whether a restart brings back message IDs once one is asked for, up to 2.11; they may be too old by then."""
     old_last_id_restored: bool = True
     """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
-    ended_ttls_leave_ids: bool = True
-    """Whether a restart finds the IDs of messages whose TTL ended meanwhile; from 2.12 on."""
     counters: bool = True
     """Whether there are counters, and headers of schedules and atomic batches have a meaning; from 2.12 on."""
 

@@ -139,11 +139,14 @@ def _source(stream: Stream, message: Message, control: Control) -> None:
 
 
 def _duplicate(stream: Stream, message: Message, control: Control) -> PubAck | None:
+    stream.remember_ids(message.time_ns)
     sequence = stream.dedupe.find(control[names.MESSAGE_ID])
     return None if sequence is None else PubAck(stream.config.name, sequence, duplicate=True)
 
 
 def _last_message_id(stream: Stream, message: Message, control: Control) -> None:
+    if not stream.last_message_id:
+        stream.remember_ids(message.time_ns)
     if control[names.EXPECTED_ID] != stream.last_message_id:
         raise api_error(400, 10070, f"wrong last msg ID: {stream.last_message_id.decode('latin-1')}")
 

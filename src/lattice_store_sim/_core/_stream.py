@@ -48,6 +48,7 @@ class Stream:
         self.log = Log(config, context.profile)
         self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
+        self._ids_forgotten = False
         self.cursors: list[Cursor] = []
         self.consumers = ConsumerSet(self.log)
         self.due_ns = 0
@@ -73,7 +74,7 @@ class Stream:
         copied.consumers = ConsumerSet(copied.log)
         for consumer in self.consumers.values():
             copied.consumers.add(consumer.copy(copied))
-        copied.last_message_id = self.last_message_id
+        copied.last_message_id, copied._ids_forgotten = self.last_message_id, self._ids_forgotten
         copied._watch(self.expiry.copy(copied.log))
         return copied
 
@@ -299,21 +300,30 @@ class Stream:
         self.advance(now_ns)
 
     def restart(self, now_ns: int) -> None:
-        """Rebuild from the stored messages what the server keeps in memory only (stream.go ``rebuildDedupe``)."""
-        log, window_ns = self.log, self.config.duplicate_window
-        if self.context.profile.unused_files_restart_at_1:
+        """Forget what the server keeps in memory only."""
+        log, profile = self.log, self.context.profile
+        if profile.unused_files_restart_at_1:
             log.first_sequence = max(log.first_sequence, 1)
         self._expire_on_the_way_up(now_ns)
-        self.dedupe = Dedupe(window_ns)
-        for sequence in range(log.first_since(now_ns - window_ns), log.last_sequence + 1):
+        self.dedupe, self.last_message_id, self._ids_forgotten = Dedupe(self.config.duplicate_window), b"", True
+        if not profile.ids_restored_when_asked:
+            self.remember_ids(now_ns)
+        self.due_ns = 0
+        self.advance(now_ns)
+
+    def remember_ids(self, now_ns: int) -> None:
+        """Take message IDs from the stored messages, if a restart has forgotten them (stream.go ``rebuildDedupe``)."""
+        if not self._ids_forgotten:
+            return
+        self._ids_forgotten = False
+        log, since_ns = self.log, now_ns - self.config.duplicate_window
+        for sequence in range(log.first_since(since_ns), log.last_sequence + 1):
             if sequence in log.messages:
                 self._remember(self._control_at(sequence), sequence, log.messages[sequence].time_ns, now_ns)
         last = log.messages.get(log.last_sequence)
-        is_known = last is not None and last.time_ns >= now_ns - window_ns
+        is_known = last is not None and last.time_ns >= since_ns
         kept = is_known or self.context.profile.old_last_id_restored
         self.last_message_id = self._control_at(log.last_sequence).get(MESSAGE_ID, b"") if kept else b""
-        self.due_ns = 0
-        self.advance(now_ns)
 
     def _expire_on_the_way_up(self, now_ns: int) -> None:
         """Remove what has come of age while the server was down, even with a TTL (filestore.go, ``expireMsgsOnRecover``)."""
@@ -322,8 +332,6 @@ class Stream:
         if max_age := self.config.max_age:
             messages = self.log.messages.values()
             self.log.remove_all([one.sequence for one in messages if one.time_ns + max_age <= now_ns])
-        if not self.context.profile.ended_ttls_leave_ids:
-            self.log.remove_all(self.expiry.due(now_ns))
 
     def _control_at(self, sequence: int) -> Control:
         """Return the control headers of a stored message."""

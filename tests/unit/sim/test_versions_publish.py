@@ -68,6 +68,16 @@ def test_an_expectation_of_a_subject_without_a_sequence_is_refused_from_2_12_on(
     assert refusal(wire, "a", "Nats-Expected-Last-Subject-Sequence-Subject: s.a") == expected
 
 
+@pytest.mark.pins("ids_restored_when_asked")
+@per_version(("2.9", "2.11", 10070), ("2.12", "2.15", STORED))
+def test_a_restart_forgets_a_last_message_id_that_nobody_asks_for_in_time_up_to_2_11(version, expected):
+    wire = Wire.with_stream(version, storage="file", duplicate_window=100_000_000)
+    publish(wire, "a", "Nats-Msg-Id: x")
+    wire.api.core.restart(now_ns=wire.now_ns)
+    wire.now_ns += 200_000_000
+    assert refusal(wire, "a", "Nats-Expected-Last-Msg-Id: x") == expected
+
+
 @pytest.mark.pins("old_last_id_restored")
 @per_version(("2.9", "2.14", 10070), ("2.15", "2.15", STORED))
 def test_a_restart_brings_back_an_old_last_message_id_from_2_15_on(version, expected):
@@ -78,7 +88,7 @@ def test_a_restart_brings_back_an_old_last_message_id_from_2_15_on(version, expe
     assert refusal(wire, "a", "Nats-Expected-Last-Msg-Id: x") == expected
 
 
-@pytest.mark.pins("ended_ttls_leave_ids")
+@pytest.mark.pins("ids_restored_when_asked")
 @per_version(("2.11", "2.11", 10070), ("2.12", "2.15", STORED))
 def test_a_restart_finds_the_id_of_a_message_whose_ttl_ended_meanwhile_from_2_12_on(version, expected):
     wire = Wire.with_stream(version, storage="file", allow_msg_ttl=True)
