@@ -412,9 +412,10 @@ class Consumer:
         if config.pause_until != old.pause_until:
             self._resume_ns = self._resumes_at(now_ns)
         self.position.change_filters(config.filters)
-        if self._stream.context.profile.updates_recount:
+        every_time = self._stream.context.profile.updates_recount
+        if every_time:
             self.position.recount()
-        if config.filters != old.filters:
+        if every_time or config.filters != old.filters:
             self._stream.interest_changed(self)
         self._schedule(now_ns)
 

@@ -210,7 +210,8 @@ class ServerProfile:
     max_waiting_compared_first: bool = False
     """Whether an update's ``max_waiting`` is compared before its deliver subject; up to 2.9."""
     updates_recount: bool = False
-    """Whether every update of a consumer counts anew what is pending, in 2.10 and 2.11, not only one of its filters."""
+    """Whether every update of a consumer counts anew what is pending and looks for what nobody needs, in 2.10 and 2.11,
+    not only one of its filters."""
     lifted_consumer_limits_ignored: bool = True
     """Whether lifting a limit on consumers bothers none of them; from 2.14 on."""
 

@@ -59,6 +59,18 @@ def acked_in_turn(version: str, tokens: str, *acks: int) -> list[int]:
     return kept(wire)
 
 
+@pytest.mark.pins("updates_recount")
+@per_version(("2.10", "2.11", []), ("2.12", "2.15", [1]))
+def test_any_update_of_a_consumer_lets_go_what_nobody_needs_in_2_10_and_2_11(version, expected):
+    wire = Wire.with_stream(version, "b")
+    consumer = {"durable_name": "C", "ack_policy": "explicit", "filter_subject": "s.a"}
+    put(wire, "CREATE.S.C", consumer)
+    keep_by_interest(wire)
+    assert kept(wire) == [1]
+    put(wire, "CREATE.S.C", consumer)
+    assert kept(wire) == expected
+
+
 @pytest.mark.pins("ack_all_settles")
 @per_version(
     ("2.10", "2.10", [3], [2]), ("2.11", "2.12", [3], [2, 3]), ("2.14", "2.15", [1, 3], [2, 3]), names=("one", "two")
