@@ -121,7 +121,7 @@ class Consumer:
 
     def purged(self, purge: PurgeNotice) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
-        log, filters, full = self._stream.log, self.config.filters, self.acks.full
+        log, filters = self._stream.log, self.config.filters
         if purge.single is not None:
             if purge.reaches(filters, purge.single):
                 self.removed(purge.single)
@@ -136,7 +136,6 @@ class Consumer:
             gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
             self._gone += self.acks.purged(first, gone)
         self.acks.stale.update(sequence for sequence in self.acks.pending if sequence not in log.messages)
-        self._signalled |= full and not self.acks.full
 
     # -- time -----------------------------------------------------------------------------------
 

@@ -218,6 +218,15 @@ def test_a_loss_wakes_a_consumer_only_if_it_makes_room(version, others, full):
         assert info(wire)["delivered"]["stream_seq"] == expected
 
 
+@per_version(("2.9", "2.15", 2))
+def test_a_purge_that_makes_room_wakes_no_consumer(version, expected):
+    wire = with_consumer(version, "abc", max_ack_pending=1)
+    assert len(pull(wire, batch=3)) == 1
+    assert [one.payload for one in wire.ask("STREAM.PURGE.S", {"seq": 2}) if one.reply.startswith("$JS.ACK")] == []
+    wire.publish("d")
+    assert info(wire)["delivered"]["stream_seq"] == expected
+
+
 @pytest.mark.pins("early_acks_ignored")
 @per_version(("2.9", "2.9", [b""]), ("2.10", "2.15", []))
 def test_an_ack_of_what_was_not_delivered_yet_is_confirmed_up_to_2_9(version, expected):
