@@ -153,8 +153,8 @@ class ServerProfile:
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
     skipped_rollups_purge: bool = True
     """Whether a rollup that interests nobody removes what it replaces all the same; from 2.12 on."""
-    unused_streams_purged: bool = True
-    """Whether the end of the last consumer purges also a stream that was never used; from 2.10 on."""
+    last_end_purges: bool = True
+    """Whether the end of the last consumer purges the stream, from 2.10 on, and does not only remove what is unacked."""
     changed_filters_lose_interest: bool = True
     """Whether a consumer's new filters let go what only the old ones kept; from 2.10 on."""
     interest_beyond_floor: bool = True

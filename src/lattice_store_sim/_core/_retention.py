@@ -83,9 +83,9 @@ def reader_gone(stream: Stream, done_to: int) -> None:
     """
     if stream.config.retention != "interest":
         return
-    if any(True for _ in _readers(stream)):
+    if any(True for _ in _readers(stream)) or not stream.context.profile.last_end_purges:
         _remove_unneeded(stream, done_to)
-    elif stream.log.last_sequence or stream.context.profile.unused_streams_purged:
+    else:
         stream.log.purge("")
 
 

@@ -113,7 +113,7 @@ def test_a_duplicate_of_what_interested_nobody_is_told_its_sequence_from_2_10_on
     assert json.loads(acks[1]) == {"stream": "S", "seq": expected, "duplicate": True}
 
 
-@pytest.mark.pins("unused_streams_purged")
+@pytest.mark.pins("last_end_purges")
 @per_version(("2.9", "2.9", 0), ("2.10", "2.15", 1))
 def test_the_last_consumers_end_purges_a_stream_that_was_never_used_from_2_10_on(version, expected):
     wire = Wire.with_stream(version, retention="interest")
