@@ -163,6 +163,15 @@ class Family(Machine):
         erased = not (self.profile == "2.11" and self.storages.get(slot) == "file")
         self.request(f"STREAM.MSG.DELETE.{self.stream(slot)}", {"seq": sequence, "no_erase": not erased})
 
+    def counts_twice(self, config: Mapping[str, Any]) -> bool:
+        """Return whether 2.9 may count what a consumer wants twice: with a wildcard on file, by the order of a map.
+
+        Where it has to look through a block, it adds what it finds to what it has counted of other subjects before
+        (filestore.go, ``filteredPendingLocked``).
+        """
+        filter_ = config.get("filter_subject", "")
+        return self.profile == "2.9" and self.storages.get(0) == "file" and ("*" in filter_ or ">" in filter_)
+
     # -- comparing states ---------------------------------------------------------------------------
 
     @invariant()

@@ -10,7 +10,7 @@ moves its position past what it does not want (consumer.go, ``decStreamPending``
 may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another
 has a word, which 2.10 and earlier count wrongly; any removal of messages and change of filters in 2.9, after which it
 miscounts what is pending; ``by_start_time`` and ``last_per_subject`` in 2.9, which loses its way, or its life, where
-messages were removed.
+messages were removed, and a wildcard on file there (`Family.counts_twice`).
 """
 
 from __future__ import annotations
@@ -166,6 +166,8 @@ class Pull(HurriedFamily):
         if self.limited:  # an eviction that makes room for another ack races with the message that evicts
             config = {key: value for key, value in config.items() if key != "max_ack_pending"}
         request = {"stream_name": self.stream(0), "config": config}
+        if self.counts_twice(config):
+            return
         answer = self.request(f"CONSUMER.CREATE.{self.stream(0)}.{name}", request, rule=rule)
         if "error" not in answer:
             self.configs[name] = config

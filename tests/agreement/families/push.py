@@ -8,7 +8,8 @@ messages; two consumers with one deliver subject, whose messages may overtake ea
 operations, since each silence begins a little later on a real server; updates that make room for acks, whose answer
 may count what is delivered then; purges and rollups, which the family ``pull`` draws: after one that makes room for
 acks a server goes on at once or with the next message, by chance; evictions that make room for an ack, which may be
-counted late; new filters in 2.9, which goes on looking in the old way.
+counted late; new filters in 2.9, which goes on looking in the old way, and a wildcard on file there
+(`Family.counts_twice`).
 """
 
 from __future__ import annotations
@@ -121,6 +122,8 @@ class Push(HurriedFamily):
         if "filter_subject" in config and not config["filter_subject"].startswith(self.space):
             config = {**config, "filter_subject": self.subject(config["filter_subject"])}
         request = {"stream_name": self.stream(0), "config": config}
+        if self.counts_twice(config):
+            return {"error": "not drawn"}
         answer = self.request(f"CONSUMER.CREATE.{self.stream(0)}.{name}", request, rule=rule)
         if "error" not in answer:
             self.configs[name] = config

@@ -8,10 +8,8 @@ before their ack floor is known to have moved (consumer.go, ``deliverMsg``; some
 from interest back to limits: then a server remembers of each consumer how it was, or what of it was looked at before.
 Nor purges and rollups while acks of policy all are awaited: of the purge itself and of what it took servers let consumers
 know side by side, and only one of the two counts as an ack (consumer.go, ``purge``, ``decStreamPending``).
-On 2.11 no wildcard for a word that other filters go on behind, after which it does not ask the wildcard (gsl.go,
-``matchLevelForAny``).
-On 2.9 no rollups, which move its consumers in ways of their own (family ``pull``), and no other filters, after which it
-may deliver nothing.
+On 2.9 no wildcards on file (`Family.counts_twice`), no rollups, which move its consumers in ways of their own (family
+``pull``), and no other filters, after which it may deliver nothing.
 """
 
 from __future__ import annotations
@@ -97,10 +95,10 @@ class Retention(RemovingFamily):
         return name if name in self.consumers else min(self.consumers)
 
     def _put(self, name: str, filter_: str | None, config: Settings) -> None:
-        if self.profile == "2.11" and filter_ == "*":
-            filter_ = ">"
         spelled = {} if filter_ is None else {"filter_subject": f"{self.space}.0.{filter_}"}
         stream = self.stream(0)
+        if self.counts_twice(spelled):
+            return
         request = {"stream_name": stream, "config": {**config, **spelled}}
         answer = self.request(f"CONSUMER.DURABLE.CREATE.{stream}.{name}", request, rule="CONSUMER.CREATE")
         if "error" not in answer:
