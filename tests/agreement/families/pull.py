@@ -10,7 +10,8 @@ moves its position past what it does not want (consumer.go, ``decStreamPending``
 may leave that store in disorder (see the family ``removal``); filters of one consumer with a wildcard where another
 has a word, which 2.10 and earlier count wrongly; any removal of messages and change of filters in 2.9, after which it
 miscounts what is pending; ``by_start_time`` and ``last_per_subject`` in 2.9, which loses its way, or its life, where
-messages were removed, and a wildcard on file there (`Family.counts_twice`).
+messages were removed, and a wildcard on file there
+(`Family.counts_twice`); what `Family.remove` leaves out.
 """
 
 from __future__ import annotations

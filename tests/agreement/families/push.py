@@ -9,7 +9,7 @@ operations, since each silence begins a little later on a real server; updates t
 may count what is delivered then; purges and rollups, which the family ``pull`` draws: after one that makes room for
 acks a server goes on at once or with the next message, by chance; evictions that make room for an ack, which may be
 counted late; new filters in 2.9, which goes on looking in the old way, and a wildcard on file there
-(`Family.counts_twice`).
+(`Family.counts_twice`); what `Family.remove` leaves out.
 """
 
 from __future__ import annotations

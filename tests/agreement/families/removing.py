@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.agreement.family import Family
-
-_LAST_LOST = ("2.9", "2.10", "2.11")
-"""Where the last message of a subject is not found again after a deletion, until something else looks it up."""
+from tests.agreement.family import LAST_LOST, Family
 
 
 class RemovingFamily(Family):
     """Deletes one message at a time: a server of 2.12 and later works on several API requests at once.
 
-    Not drawn up to 2.11: deleting the newest of several messages of a subject, where the version then loses
-    sight of the older ones (memstore.go, filestore.go: ``removeSeqPerSubject``).
+    Not drawn up to 2.11: deleting the newest of several messages of a subject (`Family.remove`).
 
     Nor purges of all subjects
 
@@ -24,7 +20,7 @@ class RemovingFamily(Family):
     """
 
     def delete(self, sequence: int, **options: object) -> None:
-        if self.profile in _LAST_LOST and self._is_newest_of_several(sequence):
+        if self.profile in LAST_LOST and self.is_newest_of_several(0, sequence):
             return
         self.request(f"STREAM.MSG.DELETE.{self.stream(0)}", {"seq": sequence, **options})
 
@@ -48,12 +44,3 @@ class RemovingFamily(Family):
         last = self.request(f"STREAM.INFO.{self.stream(0)}")["state"]["last_seq"]
         above = self.request(f"STREAM.MSG.GET.{self.stream(0)}", {"next_by_subj": ">", "seq": sequence})
         return sequence <= last and "error" in above
-
-    def _is_newest_of_several(self, sequence: int) -> bool:
-        get = f"STREAM.MSG.GET.{self.stream(0)}"
-        if "message" not in (found := self.request(get, {"seq": max(1, sequence)})):
-            return False
-        subject = found["message"]["subject"]
-        first = self.request(get, {"next_by_subj": subject})["message"]["seq"]
-        following = self.request(get, {"next_by_subj": subject, "seq": sequence + 1})
-        return first != sequence and "error" in following
