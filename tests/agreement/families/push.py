@@ -8,8 +8,8 @@ messages; two consumers with one deliver subject, whose messages may overtake ea
 operations, since each silence begins a little later on a real server; updates that make room for acks, whose answer
 may count what is delivered then; purges and rollups, which the family ``pull`` draws: after one that makes room for
 acks a server goes on at once or with the next message, by chance; evictions that make room for an ack, which may be
-counted late; new filters in 2.9, which goes on looking in the old way, and a wildcard on file there
-(`Family.counts_twice`); what `Family.remove` leaves out.
+counted late; in 2.9 any removal of messages, after which it miscounts what is pending, new filters, which it goes on
+looking for in the old way, and a wildcard on file (`Family.counts_twice`); what `Family.remove` leaves out.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ class Push(HurriedFamily):
         self.groups: dict[str, str] = {}  # of who listens, by consumer
         self.used = 0
         self.silence_heard = False
+        if self.profile == "2.9":
+            settings = {}
         self.evicting = bool(settings)
         self.create(0, storage, **settings)
         self.publish_many((self.subject(token), b"before", ()) for token in before)
@@ -263,5 +265,7 @@ class Push(HurriedFamily):
 
     @rule(sequence=st.integers(1, 8))
     def delete_message(self, sequence: int) -> None:
+        if self.profile == "2.9":
+            return
         self.remove(0, sequence)
         self.run_out()
