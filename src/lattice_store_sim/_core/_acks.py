@@ -6,7 +6,7 @@ Source: nats-server consumer.go, ``processAckMsg``, ``processNak``, ``checkPendi
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Literal
 
@@ -256,7 +256,7 @@ class Acks:
 
     # -- acks -----------------------------------------------------------------------------------
 
-    def ack(self, sequence: int, consumer_sequence: int) -> list[int]:
+    def ack(self, sequence: int, consumer_sequence: int) -> Sequence[int]:
         """Take an ack; return what the consumer may be done with now."""
         if self._config.ack_policy == "all":
             return self._ack_all(sequence, consumer_sequence)
@@ -283,28 +283,14 @@ class Acks:
     def is_below_floor(self, sequence: int, consumer_sequence: int) -> bool:
         return consumer_sequence <= self.floor.consumer_sequence or sequence <= self.floor.stream_sequence
 
-    def _passed_by_all(self, sequence: int, settled: list[int]) -> list[int]:
-        """Return what else was redelivered and is passed by an ack of all.
-
-        That goes down from its sequence for as long as something is pending; or only through what is pending, if that is
-        the shorter way.
-        """
-        lowest = self.floor.stream_sequence
-        if not self._profile.acks_pass_all:
-            if sequence - lowest > len(self.pending):
-                return []
-            if len(settled) == len(self.pending):
-                lowest = min(settled, default=sequence + 1) - 1
-        return [each for each in self.redelivered if lowest < each <= sequence and each not in self.pending]
-
-    def _ack_all(self, sequence: int, consumer_sequence: int) -> list[int]:
+    def _ack_all(self, sequence: int, consumer_sequence: int) -> Sequence[int]:
         if self.is_below_floor(sequence, consumer_sequence):
             return []
         acked = up_to(sequence, self.pending, after=self.floor.stream_sequence)
-        settled = settled_by_all(
+        walked, settled = settled_by_all(
             self._profile.ack_all_settles, sequence, self.floor.stream_sequence, acked, len(self.pending)
         )
-        for each in [*acked, *self._passed_by_all(sequence, acked)]:
+        for each in walked:
             self._forget(each)
         self.floor = SequencePair(consumer_sequence, sequence)
         self.record.ack(sequence, consumer_sequence)
@@ -347,7 +333,7 @@ class Acks:
         """Return whether anything is to be done when that message leaves the stream."""
         return sequence in self.pending or (self._profile.lost_redeliveries_forgotten and sequence in self.redelivered)
 
-    def dropped(self, sequence: int) -> list[int]:
+    def dropped(self, sequence: int) -> Sequence[int]:
         """Take a message that has left the stream for acked; return what the consumer may be done with now."""
         consumer_sequence = self.pending.get(sequence)
         if consumer_sequence is None:

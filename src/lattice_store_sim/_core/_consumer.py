@@ -7,6 +7,7 @@ room, a redelivery that is due, interest that came. A run delivers all it can (n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lattice_store.model import Message
@@ -294,7 +295,7 @@ class Consumer:
         if self.config.ack_policy == "none":
             self._settle([sequence])
 
-    def _settle(self, sequences: list[int]) -> None:
+    def _settle(self, sequences: Sequence[int]) -> None:
         if sequences:
             self._stream.settled(self, sequences)
 

@@ -144,9 +144,9 @@ class ServerProfile:
     """Whether a change to retention by interest empties a stream without consumers; from 2.15 on."""
     skips_shown_as_first: frozenset[str] = frozenset()
     """Storages of empty streams whose first time is that of a message that interested nobody; up to 2.10."""
-    ack_all_settles: Literal["delivered", "passed", "counted"] = "delivered"
+    ack_all_settles: Literal["delivered", "passed", "counted", "all"] = "delivered"
     """What an ack of all lets go if nobody needs it: what awaited that ack; up to 2.12 also what was passed on the way to
-    the first of it, and up to 2.10 from the sequence on that is as high as the number of sequences acked."""
+    the first of it, in 2.10 also from the sequence on that is as high as it acks many; up to 2.9 all above the floor."""
     longer_filters_hide_stars: bool = False
     """Whether a filter that ends in ``*`` interests nobody in a token with which a longer filter goes on; 2.10 and 2.11."""
     skipped_ids_lead_there: bool = True
@@ -238,8 +238,6 @@ class ServerProfile:
     """Whether a pull request whose batch is full is told of the bytes that it did not use; from 2.10 on."""
     last_round_moves_floor: bool = True
     """Whether a consumer's own floor follows its position when an ack wait ends with nothing pending; from 2.10 on."""
-    acks_pass_all: bool = False
-    """Whether an ack of all forgets redeliveries of whatever it passes, up to 2.9; later it may pass only what is pending."""
     late_acks_move_floor: bool = False
     """Whether an ack of what is not pending moves the floor as well; up to 2.9."""
     terms_have_reasons: bool = True

@@ -152,6 +152,7 @@ _2_9: Final = attrs.evolve(
     skips_shown_as_first=frozenset({"file"}),
     last_end_purges=False,
     changed_filters_lose_interest=False,
+    ack_all_settles="all",
     longer_filters_hide_stars=False,
     skipped_ids_lead_there=False,
     purge_below_1="all",
@@ -170,7 +171,6 @@ _2_9: Final = attrs.evolve(
     full_pulls_kept_ns=0,
     new_filters_heard=False,
     infos_recount=True,
-    acks_pass_all=True,
     later_fields=_2_10.later_fields
     | {"compression", "first_seq", "subject_transform", "consumer_limits", "metadata", "filter_subjects", "action"},
     reserved_subjects=(),

@@ -6,7 +6,7 @@ on record where it is, and a record does not go back (nats-server memstore.go, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
@@ -111,9 +111,9 @@ def floor_after(
 
 
 def settled_by_all(
-    way: Literal["delivered", "passed", "counted"], sequence: int, floor: int, acked: list[int], pending: int
-) -> list[int]:
-    """Return what an ack of everything up to a sequence lets go, if nobody else needs it.
+    way: Literal["delivered", "passed", "counted", "all"], sequence: int, floor: int, acked: list[int], pending: int
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return what an ack of everything up to a sequence makes a consumer forget, and what it lets go for its part.
 
     The server walks down from it until nothing is pending any more, or through what is pending if that is shorter.
 
@@ -124,11 +124,13 @@ def settled_by_all(
         acked: what was pending from there on.
         pending: how much was pending altogether.
     """
-    count = sequence - floor
+    count, first = sequence - floor, acked[0] if acked else sequence
+    walked: Sequence[int] = acked
+    if way == "all" or count <= pending:
+        first = acked[0] if way != "all" and len(acked) == pending else floor + 1
+        walked = range(first, sequence + 1)
     if way == "delivered":
-        return acked if acked[-1:] == [sequence] else [*acked, sequence]
-    passes_all = count <= pending and len(acked) < pending
-    first = floor + 1 if passes_all else min([*acked, sequence])
+        return walked, acked if acked[-1:] == [sequence] else [*acked, sequence]
     if way == "counted" and count > 1:
         first = min(first, count)
-    return list(range(first, sequence + 1))
+    return walked, range(first, sequence + 1)

@@ -80,7 +80,7 @@ def test_2_10_tells_that_the_floor_follows_when_an_ack_wait_ends_with_nothing_pe
     assert info(wire)["ack_floor"]["stream_seq"] == expected
 
 
-@pytest.mark.pins("acks_pass_all")
+@pytest.mark.pins("ack_all_settles")
 @per_version(("2.9", "2.9", 0, 0), ("2.10", "2.15", 1, 0), names=("of_all", "of_some"))
 def test_an_ack_of_all_forgets_what_was_given_up_on_its_way_but_not_on_the_short_one(version, of_all, of_some):
     for acked, expected in ((4, of_all), (3, of_some)):
