@@ -9,8 +9,8 @@ from tests.agreement.family import Family
 from tests.agreement.states import compare_states
 
 SHORT_NS = SECOND_NS // 25
-BACKOFF = [SHORT_NS, 4 * SHORT_NS]  # so far apart that a late server keeps their order
-_SOON_NS = 5 * SHORT_NS
+BACKOFF = [SHORT_NS, 8 * SHORT_NS]  # so far apart that a late server keeps their order
+_SOON_NS = 9 * SHORT_NS
 _ROUNDS = 10
 _LAST_ROUND_UNSEEN = ("2.11", "2.12")
 """Where a round of a consumer's timer that finds nothing pending moves its own floor, of which no info tells."""
