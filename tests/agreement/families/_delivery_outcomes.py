@@ -67,7 +67,7 @@ PUSH: Final[list[Span]] = [
     (FIRST, LAST, "+NXT", ["status 409 Consumer is push based", _UNHEARD]),
     (FIRST, LAST, "ack", ["empty", _UNHEARD]),
     (FIRST, LAST, "publish", ["ok"]),
-    (FIRST, LAST, "STREAM.MSG.DELETE", _REMOVAL),
+    ("2.10", LAST, "STREAM.MSG.DELETE", _REMOVAL),
 ]
 
 RETENTION: Final[list[Span]] = [
