@@ -178,8 +178,11 @@ class Pair:
         """Hear the leading side, and note when a deadline passes meanwhile: the other side may be late for it."""
         due = self.lead.deadline_ns
         self._take(self.lead.receive(0), 0)
-        if due is not None and due <= (now := self._clock.now_ns()):
-            self._last_due_ns = now
+        self._note_passing(due)
+
+    def _note_passing(self, due_ns: int | None) -> None:
+        if due_ns is not None and due_ns <= (now_ns := self._clock.now_ns()):
+            self._last_due_ns = now_ns
 
     def until(self, patience_s: float) -> int:
         """Return the monotonic time at which what has not come by then is missing."""
@@ -199,10 +202,11 @@ class Pair:
 
     def look(self, requests: Iterable[tuple[str, bytes]]) -> list[tuple[str, Arrival | None, Arrival | None]]:
         """Ask both without comparing or counting; return each request with the two answers."""
-        inboxes = {self.inbox(): request for request in requests}
+        inboxes, due_ns = {self.inbox(): request for request in requests}, self.lead.deadline_ns
         for inbox, (subject, payload) in inboxes.items():
             self.other.send(*self._renames.to_other(subject, payload, b"", inbox))
             self.lead.send(subject, payload, b"", inbox)
+        self._note_passing(due_ns)
         end = self.until(_ANSWER_S)
         while self._clock.monotonic_ns() < end:
             self._take(self.other.receive(_POLL_S), 1)
