@@ -309,7 +309,8 @@ class Acks:
         The delay is put into the beginning of the ack wait, so that a backoff adds to it or takes from it.
         """
         in_range = self.floor.consumer_sequence < consumer_sequence <= self.deliveries + 1
-        if sequence not in self.pending or not in_range:
+        anything = not self.pending and self._profile.idle_naks_taken and delay_ns is None
+        if not in_range or not (sequence in self.pending or anything):
             return False
         if delay_ns is None:
             self._queue.setdefault(sequence)

@@ -244,6 +244,8 @@ class ServerProfile:
     """Whether a reason may follow ``+TERM``, from 2.10 on; with one it means nothing before."""
     acks_always_taken: bool = False
     """Whether consumers without acks listen to acks too, and do nothing about them; up to 2.9."""
+    idle_naks_taken: bool = False
+    """Whether a nak delivers again whatever it names while no ack is awaited; up to 2.9."""
     early_acks_ignored: bool = True
     """Whether an ack of what was not delivered yet is neither taken nor confirmed; from 2.10 on."""
     gives_up_at_timeout: bool = True

@@ -167,6 +167,7 @@ _2_9: Final = attrs.evolve(
     undelivered_steps_back=True,
     acks_always_taken=True,
     early_acks_ignored=False,
+    idle_naks_taken=True,
     gives_up_at_timeout=False,
     full_pulls_kept_ns=0,
     new_filters_heard=False,

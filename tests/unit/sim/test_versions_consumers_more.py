@@ -227,6 +227,18 @@ def test_a_purge_that_makes_room_wakes_no_consumer(version, expected):
     assert info(wire)["delivered"]["stream_seq"] == expected
 
 
+@pytest.mark.pins("idle_naks_taken")
+@per_version(("2.9", "2.9", "2"), ("2.10", "2.15", "1"))
+def test_a_nak_of_what_was_not_delivered_yet_counts_up_to_2_9(version, expected):
+    wire = with_consumer(version)
+    [reply] = pull(wire)
+    wire("CONSUMER.DELETE.S.C")
+    configure(wire)
+    wire.send(reply, b"-NAK")
+    [again] = pull(wire)
+    assert again.split(".")[4] == expected
+
+
 @pytest.mark.pins("early_acks_ignored")
 @per_version(("2.9", "2.9", [b""]), ("2.10", "2.15", []))
 def test_an_ack_of_what_was_not_delivered_yet_is_confirmed_up_to_2_9(version, expected):
