@@ -217,10 +217,12 @@ class Consumer:
         """Take what has left the stream for acked, which is a signal only if it makes room; return whether there was any."""
         gone, self._gone = self._gone, []
         for sequence in gone:
-            full = self.acks.full
-            self._settle(self.acks.dropped(sequence))
+            full, awaited = self.acks.full, sequence in self.acks.pending
+            settled = self.acks.dropped(sequence)
+            self._settle(settled)
             self._signalled |= full and not self.acks.full
-            self._acked_ns = now_ns
+            if settled or not awaited:  # an ack of all below the floor is none
+                self._acked_ns = now_ns
         if gone or self.acks.unqueued or self.acks.stale:
             self.acks.await_unqueued(now_ns)
             self._schedule(now_ns)

@@ -227,6 +227,16 @@ def test_a_purge_that_makes_room_wakes_no_consumer(version, expected):
     assert info(wire)["delivered"]["stream_seq"] == expected
 
 
+@pytest.mark.parametrize("version", ["2.10", "2.11", "2.12"])
+def test_a_loss_below_the_floor_of_acks_of_all_is_no_ack(version):
+    wire = Wire.with_stream(version, "abb", storage="file")
+    configure(wire, ack_policy="all")
+    assert len(pull(wire, batch=3)) == 3
+    wire("STREAM.PURGE.S", {"filter": "s.b"})
+    wire("STREAM.MSG.DELETE.S", {"seq": 1})
+    assert info(wire)["ack_floor"] == {"consumer_seq": 3, "stream_seq": 0}
+
+
 @pytest.mark.pins("idle_naks_taken")
 @per_version(("2.9", "2.9", "2"), ("2.10", "2.15", "1"))
 def test_a_nak_of_what_was_not_delivered_yet_counts_up_to_2_9(version, expected):
