@@ -249,7 +249,7 @@ MUTATIONS = (
     Mutation(
         "a pull that may wait ends at once when nothing is there",
         *("pull", "_core/_pulls"),
-        "request.no_wait and (request.expires_ns is None or request.served)",
+        "request.no_wait and (request.served or ends_unserved)",
         "request.no_wait",
     ),
     Mutation(

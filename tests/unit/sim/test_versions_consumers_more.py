@@ -105,6 +105,21 @@ def test_a_pull_that_does_not_wait_stays_open_when_all_is_given_up_up_to_2_10(ve
     assert info(wire)["num_waiting"] == expected
 
 
+@pytest.mark.pins("ack_all_settles")
+@per_version(("2.9", "2.9", 0, 0), ("2.10", "2.15", 1, 0), names=("all_acked", "part_acked"))
+def test_an_ack_of_all_leaves_what_was_given_up_if_less_is_pending_from_2_10_on(version, all_acked, part_acked):
+    told = []
+    for tokens, given_up, acked in (("aaa", 2, 3), ("aaaaaa", 2, 3)):
+        wire = with_consumer(version, tokens, ack_policy="all", max_deliver=2)
+        replies = pull(wire, batch=len(tokens))
+        for _ in range(2):
+            wire.send(replies[given_up - 1], b"-NAK")
+            pull(wire, batch=1, no_wait=True)
+        wire.send(replies[acked - 1])
+        told.append(info(wire)["num_redelivered"])
+    assert told == [all_acked, part_acked]
+
+
 @pytest.mark.pins("late_acks_move_floor")
 @per_version(("2.9", "2.9", 1), ("2.10", "2.15", 0))
 def test_an_ack_of_what_was_given_up_moves_the_floor_up_to_2_9(version, expected):

@@ -27,3 +27,12 @@ def test_a_removed_message_of_a_snapshot_ends_the_pass_unless_it_was_the_streams
     wire("STREAM.MSG.DELETE.S", {"seq": 1})
     wire.publish("a")
     assert pull(wire, batch=1) == delivered
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_purge_that_makes_room_for_acks_delivers_nothing_yet(version):
+    wire = with_consumer(version, "aaaa", max_ack_pending=1)
+    assert pull(wire, batch=4, expires=30_000_000_000) == ["1"]
+    assert [answer.reply for answer in wire.ask("STREAM.PURGE.S", {"keep": 1})] == [""]
+    info = wire("CONSUMER.INFO.S.C")
+    assert (info["num_ack_pending"], info["num_waiting"], info["num_pending"]) == (0, 1, 1)
