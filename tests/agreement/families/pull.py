@@ -60,6 +60,10 @@ _SETTINGS: Settings = {
     "headers_only": [True],
     "mem_storage": [True],
 }
+_LIMITS: list[Settings] = [
+    *({}, {}, {"max_waiting": 1}, {"max_waiting": 2}),
+    *({"max_batch": 2}, {"max_bytes": 100}, {"max_expires": SECOND_NS}),
+]
 _REDELIVERIES: list[Settings] = [
     *[dict[str, Any]()] * 8,
     *({"ack_wait": SHORT_NS, "max_deliver": most} for most in (1, 2, 3)),
@@ -103,8 +107,15 @@ consumers = st.sampled_from(["C", "C", "C", "D"])
 tokens = st.sampled_from(["a", "a", "b", "x.a"])
 payloads = st.sampled_from([b"", b"x", b"x" * 50])
 configs = st.builds(
-    lambda start, settings, redelivery, policy: {**start, **settings, **redelivery, "ack_policy": policy},
+    lambda start, limit, settings, redelivery, policy: {
+        **start,
+        **limit,
+        **settings,
+        **redelivery,
+        "ack_policy": policy,
+    },
     st.sampled_from(_STARTS),
+    st.sampled_from(_LIMITS),
     some_of(_SETTINGS),
     st.sampled_from(_REDELIVERIES),
     st.sampled_from(["explicit", "explicit", "all", "none"]),
