@@ -224,10 +224,13 @@ async def test_tls_with_an_unknown_authority(encrypted, fast):
     assert not isinstance(caught.value, AuthenticationError)
 
 
-async def test_without_the_private_names_our_own_connection_works_by_the_public_ones(server, fast, fresh, monkeypatch):
-    monkeypatch.setattr("lattice_store.nats._connect.raw_path_fits", lambda: False)
+@pytest.mark.parametrize("asked", [True, False])
+async def test_our_own_connection_works_by_public_names_if_asked_or_without_others(
+    server, fast, fresh, monkeypatch, asked
+):
+    monkeypatch.setattr("lattice_store.nats._connect.raw_path_fits", lambda: asked)
     config = fresh()
-    async with await connect(server.url, limits=fast) as storage:
+    async with await connect(server.url, limits=fast, public_api=asked) as storage:
         assert type(storage._connection._client) is nats.NATS
         await storage.create_stream(config)
         await storage.publish(f"{config.name}.a", b"x", headers={"k": "v"})

@@ -16,8 +16,12 @@ def opened(*, last, before=0, pending, deliver=DeliverAll()):  # noqa: B008  # a
     return ordered
 
 
+def message(sequence, consumer_sequence, pending, subject="s"):
+    return subject.encode(), f"$JS.ACK.S.c.1.{sequence}.{consumer_sequence}.77.{pending}".encode(), b"p", b""
+
+
 def send(ordered, sequence, consumer_sequence, pending, subject="s"):
-    ordered.receive(subject, f"$JS.ACK.S.c.1.{sequence}.{consumer_sequence}.77.{pending}", b"p", b"")
+    ordered.receive([message(sequence, consumer_sequence, pending, subject)])
 
 
 def heartbeat(ordered, consumer, stream, stalled=None):
@@ -25,7 +29,7 @@ def heartbeat(ordered, consumer, stream, stalled=None):
     block = (
         f"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: {consumer}\r\nNats-Last-Stream: {stream}\r\n{extra}\r\n"
     )
-    ordered.receive("inbox", "", b"", block.encode())
+    ordered.receive([(b"inbox", b"", b"", block.encode())])
 
 
 def sequences(batch):
@@ -46,7 +50,7 @@ def test_a_batch_is_everything_since_the_last_one():
 
 def test_a_message_carries_what_the_frame_says():
     ordered = opened(last=1, pending=1)
-    ordered.receive("a.b", "$JS.ACK.S.c.1.9.1.77.0", b"payload", b"NATS/1.0\r\nk: v\r\n\r\n")
+    ordered.receive([(b"a.b", b"$JS.ACK.S.c.1.9.1.77.0", b"payload", b"NATS/1.0\r\nk: v\r\n\r\n")])
     (message,) = ordered.take().messages
     assert (message.subject, message.sequence, message.time_ns, message.payload) == ("a.b", 9, 77, b"payload")
     assert dict(message.headers) == {"k": "v"}
@@ -114,7 +118,7 @@ def test_a_heartbeat_that_tells_nothing_new_is_no_batch():
 
 def test_a_flow_control_request_is_kept_until_it_is_answered():
     ordered = opened(last=1, pending=1)
-    ordered.receive("inbox", "$JS.FC.S.c.abc", b"", b"NATS/1.0 100 FlowControl Request\r\n\r\n")
+    ordered.receive([(b"inbox", b"$JS.FC.S.c.abc", b"", b"NATS/1.0 100 FlowControl Request\r\n\r\n")])
     assert ordered.flow_subject == "$JS.FC.S.c.abc"
 
 
@@ -138,14 +142,14 @@ def test_a_heartbeat_beyond_the_last_message_means_that_messages_were_lost():
 
 def test_any_other_status_means_that_the_consumer_is_gone():
     ordered = opened(last=9, pending=9)
-    ordered.receive("inbox", "", b"", b"NATS/1.0 409 Consumer Deleted\r\n\r\n")
+    ordered.receive([(b"inbox", b"", b"", b"NATS/1.0 409 Consumer Deleted\r\n\r\n")])
     assert ordered.broken is True
 
 
 def test_an_unreadable_ack_subject_is_an_error_and_not_a_message():
     ordered = opened(last=9, pending=9)
     with pytest.raises(ValueError, match="has 4 tokens"):
-        ordered.receive("s", "$JS.ACK.S.c", b"", b"")
+        ordered.receive([(b"s", b"$JS.ACK.S.c", b"", b"")])
     assert ordered.take() is None
 
 

@@ -1,9 +1,10 @@
 """nats-py as a transport, in two forms that take and give the same frames: subject, reply, payload, header block.
 
-`OwnClient` is the form of a connection we opened. It hands over and takes header blocks byte for byte and
-skips nats-py's per-message objects and queues, which costs private names of nats-py; all of them are in this
-file, and `raw_path_fits` tells whether the installed version still has them. A borrowed client sends and receives
-through its public API only, which parses headers: names that occur twice and odd spaces do not survive it.
+`OwnClient` is the form of a connection we opened: nats-py connects, authenticates, encrypts and connects again, and what
+arrives then is read by our own `FrameReader`, into a buffer of its own size. It hands over and takes header blocks byte
+for byte. That costs private names of nats-py; all of them are in this file and in ``_intake.py``, and `raw_path_fits`
+tells whether the installed version still has them. A borrowed client sends and receives through its public API only,
+which parses headers: names that occur twice and odd spaces do not survive it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ from nats.aio.subscription import Subscription
 
 from lattice_store.errors import InvalidHeaderError
 from lattice_store.headers import Headers
+from lattice_store.nats._frames import FrameReader, Sink
+from lattice_store.nats._intake import Intake, asyncio_transport
 from lattice_store.nats._translate import ACK_PREFIX
-
-Sink = Callable[[str, str, bytes, bytes], None]
-"""Takes subject, reply, payload and header block of what arrived. Must neither wait nor raise."""
 
 NO_RESPONDERS_BLOCK: Final = b"NATS/1.0 503"
 
@@ -32,8 +32,9 @@ _MAX_UNSENT_BYTES: Final = 1 << 16
 """What may wait to be written to the socket before a publisher waits for it."""
 
 _PRIVATE_NAMES: Final = (
-    *("_process_msg", "_remove_sub", "_connect_command", "_flush_pending", "_flush_queue", "_flush_timeout"),
-    *("_pending", "_pending_data_size", "_subs", "_current_server", "_server_info"),
+    *("_process_msg", "_read_loop", "_remove_sub", "_connect_command", "_flush_pending", "_flush_queue"),
+    *("_process_op_err", "_error_cb", "_ps", "_sid", "_transport"),
+    *("_flush_timeout", "_pending", "_pending_data_size", "_subs", "_current_server", "_server_info"),
 )
 _PROCESS_MSG: Final = ["sid", "subject", "reply", "data", "headers"]
 
@@ -51,15 +52,40 @@ class OwnClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sinks: dict[int, Sink] = {}
+        self._sinks: dict[bytes, Sink | None] = {}
+        self._intake: Intake | None = None
+        self._read_before = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that came in over all its connections, but for what nats-py reads itself to open them."""
+        return self._read_before + (self._intake.frames.bytes_read if self._intake is not None else 0)
+
+    async def _read_loop(self) -> None:
+        """Read in nats-py's place, on every connection anew; nats-py handles what is no message of a sink."""
+        intake = Intake.take_over(self._transport, FrameReader(self._sinks))
+        if intake is None:  # a web socket, which is nats-py's to read
+            await super()._read_loop()
+            return
+        self._read_before, self._intake = self.bytes_read, intake
+        try:
+            while not self.is_closed and not self.is_reconnecting:
+                for part in await intake.next_parts():
+                    await self._ps.parse(part)
+        except asyncio.CancelledError:
+            return
+        except (errors.Error, OSError) as error:  # as nats-py has it, which tells of the end but not of its cause
+            if isinstance(error, errors.UnexpectedEOF):
+                await self._error_cb(error)
+            await self._process_op_err(error)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        sink = self._sinks.get(sid)
+        """Take a message that nats-py has parsed: from a web socket, or of a subscription without a sink."""
+        sink = self._sinks.get(b"%d" % sid)
         if sink is None:
             await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]  # None is what nats-py's parser passes
-        elif sid in self._subs:
-            # A foreign publisher may use any bytes; an exception here would end the reading task for good.
-            sink(subject.decode("utf-8", "surrogateescape"), reply.decode("utf-8", "replace"), data, headers or b"")
+        else:
+            sink([(subject, reply, data, headers or b"")])
 
     def _connect_command(self) -> bytes:
         """Refuse to send credentials in the clear: nats-py takes ``tls://`` for a wish that a server may decline."""
@@ -70,14 +96,22 @@ class OwnClient(Client):
         return super()._connect_command()
 
     async def subscribe_raw(self, subject: str, sink: Sink) -> Subscription:
-        """Subscribe; everything that arrives goes to *sink* at once, from within the reading task."""
-        subscription = await self.subscribe(subject)
-        self._sinks[subscription._id] = sink
-        return subscription
+        """Subscribe; everything that arrives goes to *sink* at once, from within the reading."""
+        number = b"%d" % (self._sid + 1)  # which `subscribe` gives out before it waits for anything
+        self._sinks[number] = sink
+        try:
+            return await super().subscribe(subject)
+        except BaseException:
+            self._sinks.pop(number, None)
+            raise
+
+    async def _send_subscribe(self, sub: Subscription) -> None:
+        self._sinks.setdefault(b"%d" % sub._id, None)
+        await super()._send_subscribe(sub)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)
-        self._sinks.pop(sid, None)
+        self._sinks.pop(b"%d" % sid, None)
 
     async def publish_raw(self, subject: str, reply: str, block: bytes, payload: bytes) -> None:
         """Send without nats-py's checks: everything was checked before, and must fit the server's ``max_payload``."""
@@ -112,9 +146,9 @@ class OwnClient(Client):
 
     def cut(self) -> None:
         """Free the socket: nats-py's close first writes what is left, which a server that stands never reads."""
-        writer = getattr(self._transport, "_io_writer", None)  # a web socket has none
-        if writer is not None:
-            writer.transport.abort()
+        socket = asyncio_transport(self._transport)
+        if socket is not None:
+            socket.abort()
 
 
 async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
@@ -123,8 +157,9 @@ async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
         return await client.subscribe_raw(subject, sink)
 
     async def hand_over(message: Msg) -> None:
-        is_stored = message.reply.startswith(ACK_PREFIX)
-        sink(message.subject, message.reply, message.data, _block_of(message.headers, with_status=not is_stored))
+        is_stored = message.reply.encode().startswith(ACK_PREFIX)
+        block = _block_of(message.headers, with_status=not is_stored)
+        sink([(message.subject.encode(), message.reply.encode(), message.data, block)])
 
     # Limits of 0 switch nats-py's own dropping of messages off; what may be in flight is bounded by our windows.
     return await client.subscribe(subject, cb=hand_over, pending_msgs_limit=0, pending_bytes_limit=0)

@@ -45,7 +45,12 @@ _AUTH_REFUSALS: Final = (
 
 
 async def connect(
-    url: str | Sequence[str], *, domain: str | None = None, limits: Limits = DEFAULT_LIMITS, **nats_options: Any
+    url: str | Sequence[str],
+    *,
+    domain: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    public_api: bool = False,
+    **nats_options: Any,
 ) -> NatsStorage:
     """Connect to a NATS server and return the storage on it; closing the storage closes the connection.
 
@@ -55,6 +60,8 @@ async def connect(
         url: ``nats://``, ``tls://``, ``ws://`` or ``wss://``, or URLs of one cluster, which share the time to connect.
         domain: the JetStream domain to talk to.
         limits: deadlines and buffers.
+        public_api: use nats-py by its public names only, as with a borrowed client: the same results, several times
+            slower, and no header block with repeated names. That is also the way if nats-py's private names changed.
         nats_options: more options of nats-py's ``connect``: credentials, TLS, ``inbox_prefix``, callbacks.
 
     Raises:
@@ -67,8 +74,10 @@ async def connect(
     _check_urls(urls)
     _check_options(nats_options)
 
+    client_class = OwnClient if raw_path_fits() and not public_api else Client
+
     async def dial() -> Client:
-        return await _dial(urls, limits, nats_options)
+        return await _dial(client_class, urls, limits, nats_options)
 
     connection = Connection(limits, dial=dial)
     storage = NatsStorage._owning(connection, domain=domain, limits=limits)
@@ -127,8 +136,8 @@ class _Attempts:
             await self._user_callback(error)
 
 
-async def _dial(urls: Sequence[str], limits: Limits, options: dict[str, Any]) -> Client:
-    client = OwnClient() if raw_path_fits() else Client()
+async def _dial(client_class: type[Client], urls: Sequence[str], limits: Limits, options: dict[str, Any]) -> Client:
+    client = client_class()
     attempts = _Attempts(len(urls), options.get("error_cb"))
     seconds = limits.connect_timeout_ns / 1e9
     settings = {

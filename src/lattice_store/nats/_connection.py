@@ -30,7 +30,8 @@ from lattice_store.errors import (
 )
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import Limits
-from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, Sink, chain, publish, round_trip, subscribe
+from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, chain, publish, round_trip, subscribe
+from lattice_store.nats._frames import Frame, Sink
 
 _log: Final = logging.getLogger("lattice_store.nats")
 
@@ -215,11 +216,12 @@ class Connection:
 
     # -- what nats-py tells ---------------------------------------------------------------------
 
-    def _answered(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
-        ticket = self._in_flight.pop(subject, None)
-        if ticket is not None:
-            nobody = not payload and block.startswith(NO_RESPONDERS_BLOCK)
-            ticket.settle(None if nobody else payload)
+    def _answered(self, frames: list[Frame]) -> None:
+        for subject, _, payload, block in frames:
+            ticket = self._in_flight.pop(subject.decode(), None)
+            if ticket is not None:
+                nobody = not payload and block.startswith(NO_RESPONDERS_BLOCK)
+                ticket.settle(None if nobody else payload)
 
     def _lost(self) -> None:
         _log.warning("connection lost with %d requests in flight", len(self._in_flight))

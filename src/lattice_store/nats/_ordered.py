@@ -12,11 +12,16 @@ highest sequence the stream is known to have had: if its last one is lower today
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import Final
+
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import Batch, DeliverFromSequence, DeliverLastPerSubject, DeliverPolicy, Message
-from lattice_store.nats._translate import ACK_PREFIX, delivery_from_ack
+from lattice_store.nats._frames import Frame
+from lattice_store.nats._translate import ACK_PREFIX, splits_of_ack
 
-_CONTROL = b"NATS/1.0 100"
+_CONTROL: Final = b"NATS/1.0 100"
+_ANY_BYTES: Final = ("utf-8", "surrogateescape")  # a foreign publisher may use any
 
 
 class Ordered:
@@ -84,37 +89,57 @@ class Ordered:
         """Take note that the reader knows where the replay stands: only what comes from now on is a batch."""
         self._moved = False
 
-    def receive(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
-        """Take one frame.
+    def receive(self, frames: list[Frame]) -> None:
+        """Take frames that arrived together.
 
         Raises:
             ValueError: a message without a readable ack subject.
         """
-        if self.broken:
-            return
-        if not reply.startswith(ACK_PREFIX):
-            self._control(reply, block)
-            return
-        sequence, consumer_sequence, time_ns, pending = delivery_from_ack(reply)
-        if consumer_sequence != self._consumer_sequence + 1:
-            self.broken = True
-            return
-        self._consumer_sequence = consumer_sequence
-        self.pending = pending
+        at = 0
+        while at < len(frames) and not self.broken:
+            at += self._take_messages(frames, at)
+            if at < len(frames) and not self.broken:
+                _, reply, _, block = frames[at]
+                self._control(reply, block)
+                at += 1
+
+    def _take_messages(self, frames: list[Frame], at: int) -> int:
+        """Take messages from there on, up to the next status; return how many. A rebuild is made of this loop."""
+        before = expected = self._consumer_sequence
+        newest, add = self.sequence, self._messages.append
+        pending, splits = b"", 0
+        for subject, reply, payload, block in islice(frames, at, None):
+            if block and not reply.startswith(ACK_PREFIX):
+                break
+            words = reply.rsplit(b".", splits or (splits := splits_of_ack(reply)))
+            if int(words[2]) != expected + 1:
+                self.broken = True
+                break
+            expected += 1
+            pending, sequence = words[4], int(words[1])
+            if sequence > newest:
+                newest = sequence
+                headers = Headers.from_block(block) if block else NO_HEADERS
+                add(Message(subject.decode(*_ANY_BYTES), sequence, int(words[3]), headers, payload))
+        if expected > before:
+            self._delivered(expected, newest, pending)
+        return expected - before
+
+    def _delivered(self, consumer_sequence: int, sequence: int, pending: bytes) -> None:
+        """Stand where the last of some messages leads."""
+        self._consumer_sequence, self.pending = consumer_sequence, int(pending)
         if sequence > self.sequence:
             self.sequence = self.delivered = sequence
-            headers = Headers.from_block(block) if block else NO_HEADERS
-            self._messages.append(Message(subject, sequence, time_ns, headers, payload))
-        if not self.caught_up and (pending == 0 or sequence >= self._target):
+        if not self.caught_up and (self.pending == 0 or sequence >= self._target):
             self._catch_up()
 
-    def _control(self, reply: str, block: bytes) -> None:
+    def _control(self, reply: bytes, block: bytes) -> None:
         """Take a status frame: a flow control request has a reply subject, an idle heartbeat has none."""
         if not block.startswith(_CONTROL):
             self.broken = True  # such as "409 Consumer Deleted"
             return
         if reply:
-            self.flow_subject = reply
+            self.flow_subject = reply.decode()
             return
         headers = Headers.from_block(block)
         if int(headers.get("Nats-Last-Consumer", 0)) != self._consumer_sequence:

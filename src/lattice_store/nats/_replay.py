@@ -38,6 +38,7 @@ from lattice_store.model import (
 )
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
+from lattice_store.nats._frames import Frame
 from lattice_store.nats._ordered import Ordered
 from lattice_store.nats._translate import deliver_to_wire, inactive_threshold
 from lattice_store.storage import DerivedReplay
@@ -114,11 +115,11 @@ class NatsReplay(DerivedReplay):
 
     # -- frames, as they arrive -----------------------------------------------------------------
 
-    def _take_frame(self, subject: str, reply: str, payload: bytes, block: bytes) -> None:
+    def _take_frames(self, frames: list[Frame]) -> None:
         ordered = self._ordered
         self._heard = True
         try:
-            ordered.receive(subject, reply, payload, block)
+            ordered.receive(frames)
         except ValueError as error:
             self._fail(NotSupportedError(f"a frame of {self._name} that this library cannot read: {error}"))
         if ordered.broken or ordered.flow_subject is not None:
@@ -215,7 +216,7 @@ class NatsReplay(DerivedReplay):
     async def _create_consumer(self, deliver: DeliverPolicy) -> int:
         """Create a consumer that begins at *deliver*; return how many messages it had to deliver at that moment."""
         self._ordered.begin()
-        self._subscription = await self._connection.subscribe(self._take_frame)
+        self._subscription = await self._connection.subscribe(self._take_frames)
         inbox = self._subscription.subject
         self._consumer = f"ls-{inbox.rpartition('.')[2]}"
         config = self._consumer_config(inbox, deliver)

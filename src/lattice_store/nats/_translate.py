@@ -91,25 +91,24 @@ def message_from_wire(wire: Mapping[str, Any]) -> Message:
 # -- consumers --------------------------------------------------------------------------------------
 
 
-ACK_PREFIX: Final = "$JS.ACK."
+ACK_PREFIX: Final = b"$JS.ACK."
 
 
-def delivery_from_ack(reply: str) -> tuple[int, int, int, int]:
-    """Return sequence, consumer sequence, time in nanoseconds and pending, as the ack subject of a message has them.
+def splits_of_ack(reply: bytes) -> int:
+    """Return how often to split a message's ack subject from its end, to have what it says at 1 to 4 of the parts.
 
-    It has nine tokens, or eleven and more with domain and account in front (nats-server's version 2 of it).
+    Those are stream sequence, consumer sequence, time in nanoseconds and pending. The subject has nine tokens, or eleven
+    and more with domain and account in front and chance behind (nats-server's version 2 of it).
 
     Raises:
         ValueError: it has another shape.
     """
-    tokens = reply.split(".")
-    if len(tokens) == 9:
-        _, _, _, _, _, sequence, consumer_sequence, time_ns, pending = tokens
-    elif len(tokens) >= 11:
-        sequence, consumer_sequence, time_ns, pending = tokens[7:11]
-    else:
-        raise ValueError(f"ack subject {reply!r} has {len(tokens)} tokens")
-    return int(sequence), int(consumer_sequence), int(time_ns), int(pending)
+    tokens = reply.count(b".") + 1
+    if tokens == 9:
+        return 4
+    if tokens >= 11:
+        return tokens - 7
+    raise ValueError(f"ack subject {reply!r} has {tokens} tokens")
 
 
 def inactive_threshold(config: StreamConfig, wanted_ns: int) -> int:
