@@ -53,6 +53,13 @@ class Headers(Mapping[str, str]):
         self._block = _VERSION_LINE + "".join(lines).encode() + b"\r\n"
 
     @classmethod
+    def single(cls, name: str, value: str) -> Headers:
+        """Return a block of one header, checked as any other; *name* is known to be one. Most publishes have no more."""
+        if not value.isascii() or not value.isprintable() or value != value.strip(" "):
+            return cls({name: value})  # which says what is wrong
+        return cls.from_block(f"NATS/1.0\r\n{name}: {value}\r\n\r\n".encode())
+
+    @classmethod
     def from_block(cls, block: bytes) -> Headers:
         """Take a stored header block as it is; it is parsed when first read, and never refused."""
         headers = cls.__new__(cls)

@@ -235,6 +235,8 @@ def publish_headers(headers: Mapping[str, str], message_id: str | None, expect: 
     """
     if message_id is None and expect is None:
         return headers if isinstance(headers, Headers) else Headers(headers)
+    if message_id and expect is None and not headers:
+        return Headers.single(MESSAGE_ID, message_id)
     control: dict[str, str] = {}
     if message_id is not None:
         control[MESSAGE_ID] = message_id

@@ -21,7 +21,7 @@ _NEW_PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def is_literal(subject: str) -> bool:
     """Return whether *subject* has no wildcard token."""
-    return _WILDCARD.search(subject) is None
+    return ("*" not in subject and ">" not in subject) or _WILDCARD.search(subject) is None
 
 
 def check_subject(subject: str) -> None:
@@ -47,7 +47,7 @@ def check_filter(subject: str) -> None:
         raise InvalidSubjectError(
             f"subject {subject!r} is not a dot-separated list of non-empty tokens of printable ASCII"
         )
-    if ".>." in f".{subject}":
+    if ">" in subject and ".>." in f".{subject}":
         raise InvalidSubjectError(f"subject {subject!r} has '>' before its last token")
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,17 @@ def test_a_block_read_back_is_the_same_mapping(headers):
     assert read == headers
     assert read.block == block
     assert read == Headers(headers)
+
+
+@given(st.text(max_size=12))
+def test_a_single_header_is_like_one_among_others(value):
+    try:
+        expected = Headers({"Nats-Msg-Id": value}).block
+    except InvalidHeaderError as error:
+        with pytest.raises(InvalidHeaderError, match=re.escape(str(error))):
+            Headers.single("Nats-Msg-Id", value)
+    else:
+        assert Headers.single("Nats-Msg-Id", value).block == expected
 
 
 def test_names_are_case_sensitive_and_the_first_occurrence_wins():

@@ -113,20 +113,27 @@ class OwnClient(Client):
         super()._remove_sub(sid, max_msgs)
         self._sinks.pop(b"%d" % sid, None)
 
-    async def publish_raw(self, subject: str, reply: str, block: bytes, payload: bytes) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Whether a message can be sent without waiting."""
+        return self._pending_data_size <= _MAX_UNSENT_BYTES and self.is_connected
+
+    def publish_raw(self, subject: str, reply: str, block: bytes, payload: bytes) -> None:
         """Send without nats-py's checks: everything was checked before, and must fit the server's ``max_payload``."""
         size = len(payload)
         if block:
             line = f"HPUB {subject} {reply} {len(block)} {len(block) + size}\r\n"
         else:
             line = f"PUB {subject} {reply} {size}\r\n"
-        self.stats["out_msgs"] += 1
-        self.stats["out_bytes"] += size
         command = b"".join((line.encode(), block, payload, b"\r\n"))
         self._pending.append(command)
         self._pending_data_size += len(command)
-        if self._flush_queue is not None and self._flush_queue.empty():
-            await self._flush_pending()
+        queue = self._flush_queue
+        if queue is not None and queue.empty():  # its task writes all that is pending by then
+            queue.put_nowait(asyncio.get_running_loop().create_future())
+
+    async def wait_for_room(self) -> None:
+        """Wait until what was sent is on its way, if it is too much."""
         if self._pending_data_size > _MAX_UNSENT_BYTES:
             await self._wait_until_written()
 
@@ -172,7 +179,8 @@ async def publish(client: Client, subject: str, reply: str, headers: Headers, pa
         InvalidHeaderError: a borrowed client would send another header block than this one.
     """
     if isinstance(client, OwnClient):
-        await client.publish_raw(subject, reply, headers.block, payload)
+        client.publish_raw(subject, reply, headers.block, payload)
+        await client.wait_for_room()
         return
     if headers and Headers(headers).block != headers.block:
         raise InvalidHeaderError("a header block with repeated names or odd spaces needs a connection of the storage")

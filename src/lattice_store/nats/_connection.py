@@ -66,6 +66,12 @@ class Ticket:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
+    def result(self) -> Answer:
+        """Return the answer, or raise what came instead of one."""
+        if isinstance(self.answer, LatticeStoreError):
+            raise self.answer
+        return self.answer
+
 
 class Listener(Protocol):
     """What wants to hear of the link's fate besides those who wait for answers."""
@@ -276,16 +282,12 @@ class Connection:
             MessageTooLargeError: the server takes no message of this size; it would cut the connection.
         """
         client = await self.client()
-        if len(payload) + len(headers.block) > client.max_payload:
-            raise api_error(400, 10054, "message size exceeds maximum allowed")
+        self._check_size(client, payload, headers)
         if self._dial is not None and not client.is_connected:
             raise StorageUnavailableError(f"{subject}: not connected, nothing was sent")
-        if timeout_ns is None:
-            timeout_ns = self._limits.request_timeout_ns
-        inbox = f"{self._inbox}.{next(self._numbers)}"
-        ticket = self._in_flight[inbox] = Ticket(inbox, subject, self._clock.monotonic_ns(), timeout_ns)
+        ticket = self._ticket(subject, timeout_ns)
         try:
-            await publish(client, subject, inbox, headers, payload)
+            await publish(client, subject, ticket.inbox, headers, payload)
         except BaseException as error:
             self.forget(ticket)
             if isinstance(error, _NOT_SENT):
@@ -293,6 +295,27 @@ class Connection:
             if isinstance(error, nats_errors.BadHeaderError):
                 raise InvalidHeaderError(f"nats-py refuses header name {error.key!r}") from error
             raise
+        return ticket
+
+    def send_now(self, subject: str, payload: bytes, headers: Headers) -> Ticket | None:
+        """Send a request if nothing has to be waited for, as `send` does; ``None`` if something has."""
+        client = self._client
+        if not self._ready or self._closed or not isinstance(client, OwnClient) or not client.has_room:
+            return None
+        self._check_size(client, payload, headers)
+        ticket = self._ticket(subject, None)
+        client.publish_raw(subject, ticket.inbox, headers.block, payload)
+        return ticket
+
+    def _check_size(self, client: Client, payload: bytes, headers: Headers) -> None:
+        if len(payload) + len(headers.block) > client.max_payload:
+            raise api_error(400, 10054, "message size exceeds maximum allowed")
+
+    def _ticket(self, subject: str, timeout_ns: int | None) -> Ticket:
+        if timeout_ns is None:
+            timeout_ns = self._limits.request_timeout_ns
+        inbox = f"{self._inbox}.{next(self._numbers)}"
+        ticket = self._in_flight[inbox] = Ticket(inbox, subject, self._clock.monotonic_ns(), timeout_ns)
         return ticket
 
     async def wait(self, ticket: Ticket) -> Answer:
@@ -304,9 +327,7 @@ class Connection:
         """
         if not ticket.settled:
             await self._wait_until_settled(ticket)
-        if isinstance(ticket.answer, LatticeStoreError):
-            raise ticket.answer
-        return ticket.answer
+        return ticket.result()
 
     async def _wait_until_settled(self, ticket: Ticket) -> None:
         ticket.waiter = asyncio.get_running_loop().create_future()

@@ -31,7 +31,7 @@ from lattice_store.errors import (
     StorageClosedError,
     UnexpectedAnswerError,
 )
-from lattice_store.headers import NO_HEADERS
+from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, SECOND_NS, Limits
 from lattice_store.model import (
     DELIVER_ALL,
@@ -140,7 +140,8 @@ class NatsStorage(ClosingStorage):
         message_id: str | None = None,
         expect: Expect | None = None,
     ) -> PubAck:
-        return await self._ack(await self._send(subject, payload, headers, message_id, expect))
+        block = self._checked(subject, payload, headers, message_id, expect)
+        return await self._ack(await self._send(subject, payload, block, expect))
 
     def publish_many(
         self, publications: Iterable[Publication], *, window: int = DEFAULT_ACK_WINDOW
@@ -167,7 +168,9 @@ class NatsStorage(ClosingStorage):
 
     async def _try_to_send(self, each: Publication) -> Ticket | LatticeStoreError:
         try:
-            return await self._send(each.subject, each.payload, each.headers, each.message_id, each.expect)
+            block = self._checked(each.subject, each.payload, each.headers, each.message_id, each.expect)
+            now = None if each.expect is not None else self._connection.send_now(each.subject, each.payload, block)
+            return now or await self._send(each.subject, each.payload, block, each.expect)
         except StorageClosedError:
             raise
         except LatticeStoreError as error:
@@ -181,24 +184,28 @@ class NatsStorage(ClosingStorage):
         except LatticeStoreError as error:
             return error
 
-    async def _send(
+    def _checked(
         self,
         subject: str,
         payload: bytes,
         headers: Mapping[str, str],
         message_id: str | None,
         expect: Expect | None,
-    ) -> Ticket:
+    ) -> Headers:
+        """Check the arguments of a publish; return its header block."""
         check_subject(subject)
         check_payload(payload)
         block = publish_headers(headers, message_id, expect)
         self._check_open()
+        return block
+
+    async def _send(self, subject: str, payload: bytes, block: Headers, expect: Expect | None) -> Ticket:
         if expect is not None and expect.last_subject_filter is not None:
             await self._require(LAST_SUBJECT_FILTER)
         return await self._connection.send(subject, payload, block)
 
     async def _ack(self, ticket: Ticket) -> PubAck:
-        answer = await self._connection.wait(ticket)
+        answer = ticket.result() if ticket.settled else await self._connection.wait(ticket)
         if answer is None:
             raise NoRespondersError(f"no stream is bound to {ticket.subject}")
         try:
