@@ -10,6 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lattice_store._changes import AliasConflict as AliasConflict
+    from lattice_store._changes import CorruptRecord as CorruptRecord
+    from lattice_store._changes import Entry as Entry
+    from lattice_store._changes import Held as Held
+    from lattice_store._changes import RecordCorrupt as RecordCorrupt
+    from lattice_store._changes import RecordPut as RecordPut
+    from lattice_store._changes import RecordRemoved as RecordRemoved
     from lattice_store._ensure import Difference as Difference
     from lattice_store._ensure import Ensured as Ensured
     from lattice_store._ensure import EnsureOutcome as EnsureOutcome
@@ -23,14 +30,7 @@ if TYPE_CHECKING:
     from lattice_store._records import LinkKey as LinkKey
     from lattice_store._records import OciReference as OciReference
     from lattice_store._records import OciReferenceKey as OciReferenceKey
-    from lattice_store._view import AliasConflict as AliasConflict
-    from lattice_store._view import CorruptRecord as CorruptRecord
-    from lattice_store._view import Entry as Entry
-    from lattice_store._view import Held as Held
     from lattice_store._view import LatticeView as LatticeView
-    from lattice_store._view import RecordCorrupt as RecordCorrupt
-    from lattice_store._view import RecordPut as RecordPut
-    from lattice_store._view import RecordRemoved as RecordRemoved
     from lattice_store._watch import CaughtUp as CaughtUp
     from lattice_store._watch import Reset as Reset
     from lattice_store._watch import Watch as Watch
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ABSENT": "_writes",
-    "AliasConflict": "_view",
+    "AliasConflict": "_changes",
     "CaughtUp": "_watch",
     "Claims": "_records",
     "ClaimsKey": "_records",
-    "CorruptRecord": "_view",
+    "CorruptRecord": "_changes",
     "Difference": "_ensure",
     "EnsureOutcome": "_ensure",
     "Ensured": "_ensure",
-    "Entry": "_view",
-    "Held": "_view",
+    "Entry": "_changes",
+    "Held": "_changes",
     "Lattice": "_lattice",
     "LatticeStoreError": "errors",
     "LatticeView": "_view",
@@ -69,9 +69,9 @@ _HOME = {
     "OciReferenceKey": "_records",
     "Outcome": "errors",
     "PubAck": "model",
-    "RecordCorrupt": "_view",
-    "RecordPut": "_view",
-    "RecordRemoved": "_view",
+    "RecordCorrupt": "_changes",
+    "RecordPut": "_changes",
+    "RecordRemoved": "_changes",
     "Replay": "storage",
     "Reset": "_watch",
     "ResetReason": "errors",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from lattice_store._json import Deleted, decode, deletion, encode
+from lattice_store._json import Deleted, Keyed, deletion, encode, read, value_of
 from lattice_store._records import ClaimsKey, Key, Kind, LinkDefinition, LinkKey, OciReferenceKey, Record, check
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, DEFAULT_LIMITS
@@ -34,15 +34,6 @@ def link_id(key: LinkKey) -> str:
 def reference_token(oci_url: str) -> str:
     """Return the subject token of a reference: URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(oci_url.encode()).rstrip(b"=").decode()
-
-
-def reference_url(token: str) -> str | None:
-    """Return the reference a subject token stands for, or ``None`` if it is not the token of one."""
-    try:
-        url = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:  # of base64, ASCII or UTF-8: foreign writers may put any token there
-        return None
-    return url if reference_token(url) == token else None
 
 
 def prefix_of(stream: str) -> str | None:
@@ -78,6 +69,11 @@ class StreamFormat:
     prefix: str = attrs.field(validator=_is_prefix)
     max_value_bytes: int = DEFAULT_LIMITS.max_value_bytes
     """Largest value read or written."""
+    _start: str = attrs.field(init=False, repr=False, eq=False)
+
+    @_start.default
+    def _all_begin_with(self) -> str:
+        return f"lc.{self.prefix}."
 
     @property
     def stream(self) -> str:
@@ -86,11 +82,15 @@ class StreamFormat:
     @property
     def subjects(self) -> str:
         """The filter that covers the whole lattice."""
-        return f"lc.{self.prefix}.>"
+        return f"{self._start}>"
 
     def subjects_of(self, kind: Kind) -> str:
         """Return the filter that covers one kind of record."""
-        return f"lc.{self.prefix}.{kind.value}.>"
+        return f"{self._start}{kind.value}.>"
+
+    def start_of(self, kind: Kind) -> str:
+        """Return what the subjects of one kind of record begin with."""
+        return f"{self._start}{kind.value}."
 
     def config(self) -> StreamConfig:
         """Return the stream as wasmCloud hosts make it, field for field."""
@@ -112,7 +112,7 @@ class StreamFormat:
             kind, token = _kind_and_token(key)
         except (UnicodeEncodeError, AttributeError, TypeError):
             raise InvalidRecordError(f"a {type(key).__name__} holds what is no text") from None
-        subject = f"lc.{self.prefix}.{kind.value}.{token}"
+        subject = f"{self._start}{kind.value}.{token}"
         try:
             check_subject(subject)
         except ValueError as error:
@@ -127,15 +127,15 @@ class StreamFormat:
         Raises:
             InvalidRecordError: it is not the subject of a record.
         """
-        kind_token, dot, token = subject.removeprefix(f"lc.{self.prefix}.").partition(".")
-        kind = _BY_TOKEN.get(kind_token)
+        tokens = subject.removeprefix(self._start).split(".")
+        kind = _BY_TOKEN.get(tokens[0])
         if kind is None:
-            raise InvalidRecordError(f"unknown kind of record {kind_token!r}")
-        if not dot or not token or "." in token:
-            raise InvalidRecordError(f"a {kind_token} subject ends in exactly one more token")
-        return kind, token
+            raise InvalidRecordError(f"unknown kind of record {tokens[0]!r}")
+        if len(tokens) != 2 or not tokens[1]:
+            raise InvalidRecordError(f"a {tokens[0]} subject ends in exactly one more token")
+        return kind, tokens[1]
 
-    def decode(self, subject: str, payload: bytes) -> Record | Deleted:
+    def read(self, subject: str, payload: bytes) -> Keyed:
         """Read a stored message.
 
         Raises:
@@ -144,13 +144,22 @@ class StreamFormat:
         kind, token = self.parse_subject(subject)
         if len(payload) > self.max_value_bytes:
             raise InvalidRecordError(f"value of {len(payload)} bytes; at most {self.max_value_bytes} are read")
-        value = decode(kind, payload)
-        key = value.key
-        if isinstance(key, ClaimsKey) and key.public_key != token:
-            raise InvalidRecordError("sub differs from the public key in the subject")
-        if isinstance(key, OciReferenceKey) and key.oci_url != reference_url(token):
+        keyed = read(kind, payload)
+        key = keyed[0]
+        if type(key) is ClaimsKey:
+            if key.public_key != token:
+                raise InvalidRecordError("sub differs from the public key in the subject")
+        elif type(key) is OciReferenceKey and reference_token(key.oci_url) != token:
             raise InvalidRecordError("oci_url differs from the reference in the subject")
-        return value
+        return keyed
+
+    def decode(self, subject: str, payload: bytes) -> Record | Deleted:
+        """Read a stored message; a mark of deletion is a value too.
+
+        Raises:
+            InvalidRecordError: as `read` does.
+        """
+        return value_of(self.read(subject, payload))
 
     def encode(self, record: Record, subject: str) -> bytes:
         """Write *record* as the host would on *subject*.

@@ -6,8 +6,8 @@ msgspec's own errors name the path of the offending field and the types, never t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Generic, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -92,15 +92,21 @@ _oci_reference_decoder: Final = _Decoder(_OciReferenceJson)
 
 def _split(value: str | list[str] | None) -> tuple[str, ...]:
     """Comma text or list to items; hosts write "" for none, and it cannot be told from one empty item."""
-    items = value.split(",") if isinstance(value, str) else value or ()
-    return tuple(item for item in items if item)
+    if not value:
+        return ()
+    return tuple(filter(None, value.split(",") if isinstance(value, str) else value))
 
 
-def _decode_claims(payload: bytes) -> Claims | Deleted:
+Keyed: TypeAlias = tuple[Key, Record | None]
+"""What a value says of a key: a record, or ``None`` if it says that there is none any more."""
+
+
+def _read_claims(payload: bytes) -> Keyed:
     given = _claims_decoder.decode(payload)
+    key = ClaimsKey(given.sub)
     if given.deleted:
-        return Deleted(ClaimsKey(given.sub))
-    return Claims(
+        return key, None
+    return key, Claims(
         public_key=given.sub,
         issuer=given.iss or "",
         name=given.name or "",
@@ -113,11 +119,12 @@ def _decode_claims(payload: bytes) -> Claims | Deleted:
     )
 
 
-def _decode_link(payload: bytes) -> LinkDefinition | Deleted:
+def _read_link(payload: bytes) -> Keyed:
     given = _link_decoder.decode(payload)
+    key = LinkKey(given.actor_id, given.contract_id, given.link_name)
     if given.deleted:
-        return Deleted(LinkKey(given.actor_id, given.contract_id, given.link_name))
-    return LinkDefinition(
+        return key, None
+    return key, LinkDefinition(
         actor_id=given.actor_id,
         provider_id=given.provider_id or "",
         contract_id=given.contract_id,
@@ -127,32 +134,48 @@ def _decode_link(payload: bytes) -> LinkDefinition | Deleted:
     )
 
 
-def _decode_oci_reference(payload: bytes) -> OciReference | Deleted:
+def _read_oci_reference(payload: bytes) -> Keyed:
     given = _oci_reference_decoder.decode(payload)
+    key = OciReferenceKey(given.oci_url)
     if given.deleted:
-        return Deleted(OciReferenceKey(given.oci_url))
-    return OciReference(oci_url=given.oci_url, public_key=given.public_key, source=payload)
+        return key, None
+    return key, OciReference(oci_url=given.oci_url, public_key=given.public_key, source=payload)
 
 
-_DECODERS: Final = {
-    Kind.CLAIMS: _decode_claims,
-    Kind.LINK: _decode_link,
-    Kind.OCI_REFERENCE: _decode_oci_reference,
+_READERS: Final[dict[Kind, Callable[[bytes], Keyed]]] = {
+    Kind.CLAIMS: _read_claims,
+    Kind.LINK: _read_link,
+    Kind.OCI_REFERENCE: _read_oci_reference,
 }
 
 
-def decode(kind: Kind, payload: bytes) -> Record | Deleted:
+def read(kind: Kind, payload: bytes) -> Keyed:
     """Read the JSON of a record of *kind*.
 
     Raises:
         InvalidRecordError: it is not one. The message names the field at fault, never its content.
     """
     try:
-        return _DECODERS[kind](payload)
+        return _READERS[kind](payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRecordError(f"not the JSON of a {kind.value} record: {error}") from error
     except RecursionError as error:
         raise InvalidRecordError(f"not the JSON of a {kind.value} record: nested too deeply") from error
+
+
+def decode(kind: Kind, payload: bytes) -> Record | Deleted:
+    """Read the JSON of a record of *kind*; a mark of deletion is a value too.
+
+    Raises:
+        InvalidRecordError: as `read` does.
+    """
+    return value_of(read(kind, payload))
+
+
+def value_of(keyed: Keyed) -> Record | Deleted:
+    """Return what was read as one value."""
+    key, record = keyed
+    return Deleted(key) if record is None else record
 
 
 def encode(fields: Mapping[str, Any]) -> bytes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
+from lattice_store._changes import Entry
 from lattice_store._ensure import Ensured, ensure, inspect
 from lattice_store._formats import StreamFormat
 from lattice_store._live import LiveView
@@ -20,11 +22,11 @@ from lattice_store._records import (
     OciReferenceKey,
     Record,
 )
-from lattice_store._view import Entry, LatticeView
+from lattice_store._view import LatticeView
 from lattice_store._watch import Watch
 from lattice_store._writes import Writer, checked_revision
 from lattice_store.clock import Clock, SystemClock
-from lattice_store.errors import LatticeStoreError, RecordNotFoundError
+from lattice_store.errors import InvalidArgumentError, LatticeStoreError, RecordNotFoundError
 from lattice_store.limits import DEFAULT_LIMITS, Limits
 from lattice_store.storage import Storage
 
@@ -86,19 +88,50 @@ class Lattice:
 
     # -- reading --------------------------------------------------------------------------------------
 
-    async def rebuild(self, *kinds: type[Record], progress: Progress | None = None) -> LatticeView:
+    async def rebuild(
+        self,
+        *kinds: type[Record],
+        eager: bool = False,
+        from_snapshot: str | Path | None = None,
+        pause_gc: bool = True,
+        progress: Progress | None = None,
+    ) -> LatticeView:
         """Replay the last value of every record and fold it into a view: complete up to its revision.
 
-        A value that is not a record is counted and kept in ``view.corrupt``; it never stops the rebuild.
+        Values are decoded when they are first looked at. One that is not a record is counted and kept in
+        ``view.corrupt``; it never stops the rebuild.
 
         Args:
             kinds: the record classes to read; all three by default.
+            eager: decode every value now. It takes about as long as the rest, and no look has to wait for it later.
+            from_snapshot: a file that `save` wrote. If all that it holds can be shown to be true still, only what came
+                after it is read from the server; otherwise, or if there is none yet, everything is, and
+                ``view.cold_because`` says why.
+            pause_gc: keep Python's garbage collector from running meanwhile, in the whole process.
             progress: called after each batch with the messages read and those the server still holds.
 
         Raises:
             StreamNotFoundError: the lattice has no stream; see `ensure`.
+            InvalidArgumentError: *kinds* together with a snapshot, which is of the whole lattice.
         """
-        return await self._reader.rebuild(kinds, progress)
+        if from_snapshot is None:
+            return await self._reader.rebuild(kinds, progress, eager=eager, pause_gc=pause_gc)
+        if kinds:
+            raise InvalidArgumentError("a snapshot is of the whole lattice: rebuild from it without naming kinds")
+        return await self._reader.rebuild_from(Path(from_snapshot), progress, eager=eager, pause_gc=pause_gc)
+
+    async def save(self, path: str | Path, *, pause_gc: bool = True) -> int:
+        """Write all last values to a file that `rebuild` can begin with; return the stream's sequence that it is of.
+
+        The values are read from the server once for that, and written as they are, those of links in the clear: the file
+        is readable by its owner only. It is there whole, or the one before is.
+
+        Raises:
+            StreamNotFoundError: the lattice has no stream; see `ensure`.
+            SnapshotError: the file cannot be written, or the stream keeps more than one message per subject, so that
+                nobody could tell later whether a value is still the last one.
+        """
+        return await self._reader.save(Path(path), pause_gc=pause_gc)
 
     def watch(self, *kinds: type[Record]) -> Watch:
         """Follow the lattice: ``async with lattice.watch() as watch: async for event in watch: …``.

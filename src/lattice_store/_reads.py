@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
+from lattice_store._changes import Entry
+from lattice_store._collector import paused
 from lattice_store._formats import StreamFormat
 from lattice_store._live import LiveView
 from lattice_store._records import Key, LinkDefinition, LinkKey, Record
-from lattice_store._view import Entry, Fold, LatticeView
-from lattice_store.errors import MessageNotFoundError, ReplayInterruptedError, ResetReason
+from lattice_store._snapshot import Identity
+from lattice_store._view import GrowingView, LatticeView
+from lattice_store._warm import continued, load, save
+from lattice_store.errors import MessageNotFoundError, ReplayInterruptedError, ResetReason, SnapshotError
 from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
 from lattice_store.storage import Storage
@@ -20,6 +26,8 @@ from lattice_store.storage import Storage
 Progress: TypeAlias = Callable[[int, int], None]
 Positions: TypeAlias = dict[LiveView, tuple[int, int]]
 """Attached views with their resets and revisions at one moment."""
+
+_log: Final = logging.getLogger("lattice_store")
 
 _NEVER = sys.maxsize
 
@@ -82,19 +90,61 @@ class Reader:
             return (self._format.subjects,)
         return tuple(dict.fromkeys(self._format.subjects_of(kind.kind) for kind in kinds))
 
-    async def rebuild(self, kinds: Sequence[type[Record]] = (), progress: Progress | None = None) -> LatticeView:
+    async def rebuild(
+        self,
+        kinds: Sequence[type[Record]] = (),
+        progress: Progress | None = None,
+        *,
+        eager: bool = False,
+        pause_gc: bool = True,
+    ) -> LatticeView:
         """Fold one replay; begin again if the stream was replaced under it."""
+        with paused(wanted=pause_gc):
+            return await self._read(kinds, progress, eager=eager)
+
+    async def rebuild_from(self, path: Path, progress: Progress | None, *, eager: bool, pause_gc: bool) -> LatticeView:
+        """Begin with a snapshot if that is safe, otherwise with nothing."""
+        with paused(wanted=pause_gc):
+            try:
+                view = await continued(await load(path), self._storage, self._format)
+            except (SnapshotError, ReplayInterruptedError) as error:
+                _log.info("a cold rebuild of lattice %s: %s", self._format.prefix, error)
+                view = await self._read((), progress, eager=eager)
+                view.cold(str(error))
+            else:
+                if eager:
+                    view.decode_all()
+            return view
+
+    async def save(self, path: Path, *, pause_gc: bool) -> int:
+        """Write a snapshot of what is stored now; return its sequence."""
+        info = await self._storage.stream_info(self._format.stream)
+        if info.config.max_msgs_per_subject != 1:
+            raise SnapshotError(
+                f"stream {self._format.stream} does not keep one message per subject: no snapshot of it could be used"
+            )
+        with paused(wanted=pause_gc):
+            view = await self._read((), None, eager=False)
+            created_ns, sequence = view.stream_created_ns, view.revision
+            identity = Identity(
+                prefix=self._format.prefix, stream=self._format.stream, created_ns=created_ns, sequence=sequence
+            )
+            await save(path, identity, view.drain())
+        return sequence
+
+    async def _read(self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool) -> GrowingView:
         for _ in range(_REBUILD_ATTEMPTS - 1):
             with suppress(ReplayInterruptedError):
-                return await self._rebuild_once(kinds, progress)
-        return await self._rebuild_once(kinds, progress)
+                return await self._read_once(kinds, progress, eager=eager)
+        return await self._read_once(kinds, progress, eager=eager)
 
-    async def _rebuild_once(self, kinds: Sequence[type[Record]], progress: Progress | None) -> LatticeView:
-        view, done = Fold(self._format), 0
+    async def _read_once(self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool) -> GrowingView:
+        view, done = GrowingView(self._format, eager=eager), 0
         subjects = self.subjects(kinds)
         async with self._storage.replay(
             self._format.stream, subjects=subjects, deliver=DELIVER_LAST_PER_SUBJECT
         ) as replay:
+            view.stream_created_ns = replay.stream.created_ns
             if replay.caught_up:
                 view.advance(replay.stream.state.last_sequence)
                 return view
@@ -148,7 +198,7 @@ class Reader:
     async def _stored(self, key: Key) -> LatticeView:
         if isinstance(key, LinkKey):
             return await self.rebuild((LinkDefinition,))
-        view = Fold(self._format)
+        view = GrowingView(self._format)
         message = await self.last_message(self._format.subject(key))
         if message is not None:
             view.apply(message)

@@ -32,6 +32,8 @@ class Kind(enum.Enum):
     LINK = "linkdefs"
     OCI_REFERENCE = "refmap"
 
+    __hash__ = object.__hash__  # as equality: by identity; Enum hashes a name, in Python, for each value of a rebuild
+
 
 # Keys are structs: two of different kinds are never equal, and hashing one costs little.
 

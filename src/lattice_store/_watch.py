@@ -9,9 +9,10 @@ from typing import Self, TypeAlias
 
 import msgspec
 
+from lattice_store._changes import Change, Entry, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._formats import StreamFormat
 from lattice_store._records import Key, Record
-from lattice_store._view import Change, Entry, Fold, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._view import GrowingView, LatticeView
 from lattice_store.clock import Clock
 from lattice_store.errors import (
     LatticeStoreError,
@@ -67,8 +68,8 @@ class Watch:
         self._batches: AsyncGenerator[Batch, None] | None = None
         self._lost = False
         self._pause_ns = limits.retry_min_ns
-        self._snapshot: Fold | None = None
-        self._fold = Fold(format_)
+        self._snapshot: GrowingView | None = None
+        self._view = GrowingView(format_)
         self._ready: Iterator[Event] = iter(())
         self._coalesced = 0
 
@@ -78,7 +79,7 @@ class Watch:
 
         Complete from the first event on. A reset replaces the object.
         """
-        return self._fold
+        return self._view
 
     @property
     def stream(self) -> str:
@@ -129,7 +130,7 @@ class Watch:
     def _begin(self, replay: Replay) -> None:
         self._replay, self._batches, self._lost = replay, replay.batches(), False
         self._pause_ns = self._limits.retry_min_ns
-        self._snapshot = Fold(self._format)
+        self._snapshot = GrowingView(self._format)
         if replay.caught_up:
             self._snapshot.advance(replay.stream.state.last_sequence)
             self._finish_snapshot(self._snapshot)
@@ -147,7 +148,7 @@ class Watch:
             self._batches = self._replay.batches()
             raise
         if self._snapshot is None:
-            changes = self._fold.apply_batch(batch)
+            changes = self._view.apply_batch(batch)
             self._on_batch()
             self._ready = iter(self._bounded(changes))
         else:
@@ -155,10 +156,10 @@ class Watch:
             if batch.caught_up:
                 self._finish_snapshot(self._snapshot)
 
-    def _finish_snapshot(self, fold: Fold) -> None:
-        former, self._fold, self._snapshot = self._fold, fold, None
+    def _finish_snapshot(self, view: GrowingView) -> None:
+        former, self._view, self._snapshot = self._view, view, None
         self._on_batch()
-        self._ready = itertools.chain(former.changes_to(fold), [CaughtUp(fold.revision, len(fold))])
+        self._ready = itertools.chain(former.changes_to(view), [CaughtUp(view.revision, len(view))])
 
     async def _begin_again(self) -> None:
         """Open the next replay; if the stream is not back yet, wait a moment."""

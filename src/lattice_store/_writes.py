@@ -13,10 +13,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
+from lattice_store._changes import Entry, Held
 from lattice_store._formats import StreamFormat
 from lattice_store._reads import Reader
 from lattice_store._records import Claims, Key, Kind, LinkDefinition, LinkKey, Record, key_of, same
-from lattice_store._view import Entry, Fold, Held, LatticeView
+from lattice_store._view import GrowingView, LatticeView
 from lattice_store.errors import (
     CorruptRecordError,
     InvalidArgumentError,
@@ -180,7 +181,7 @@ class Writer:
         message = await self._reader.last_message(subject)
         if message is None:
             return 0
-        view = Fold(self._format)
+        view = GrowingView(self._format)
         view.apply(message)
         _check_revision(key, ABSENT, view.held_by(key))
         return message.sequence

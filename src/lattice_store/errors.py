@@ -270,6 +270,10 @@ class RecordError(LatticeStoreError):
     """A record of the lattice is not as the operation needs it."""
 
 
+class SnapshotError(LatticeStoreError):
+    """A local snapshot cannot be written, or what is there is none that can be used."""
+
+
 @attrs.define(eq=False, slots=False)
 class RecordNotFoundError(RecordError, LookupError):
     """The lattice has no such record."""

@@ -201,6 +201,19 @@ class Storage(Protocol):
         """
         ...
 
+    async def count_subjects(self, stream: str, *, subjects: Sequence[str] = ()) -> int:
+        """Return how many subjects hold a message: what a replay of `DELIVER_LAST_PER_SUBJECT` would begin with.
+
+        Args:
+            stream: which stream.
+            subjects: filters, no two of which overlap; none for all subjects.
+
+        Raises:
+            StreamNotFoundError: no such stream.
+            InvalidArgumentError: two filters overlap.
+        """
+        ...
+
     async def delete_message(self, stream: str, sequence: int) -> None:
         """Remove one message. Sequences are never reused, and its message ID stays remembered.
 

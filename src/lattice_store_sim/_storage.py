@@ -30,6 +30,7 @@ from lattice_store.headers import NO_HEADERS
 from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, Limits
 from lattice_store.model import (
     DELIVER_ALL,
+    DELIVER_LAST_PER_SUBJECT,
     DeliverPolicy,
     Expect,
     Message,
@@ -196,6 +197,15 @@ class SimStorage(ClosingStorage):
         check_filter(subject)
         server, now_ns = await self._turn()
         return server.get_last_message(stream, subject, now_ns=now_ns)
+
+    async def count_subjects(self, stream: str, *, subjects: Sequence[str] = ()) -> int:
+        check_replay(stream, subjects)
+        server, now_ns = await self._turn()
+        if len(subjects) > 1:
+            check_feature(SEVERAL_SUBJECTS, server.context.profile.release)
+        cursor = server.open_cursor(stream, subjects, DELIVER_LAST_PER_SUBJECT, now_ns=now_ns)
+        server.close_cursor(stream, cursor)
+        return cursor.pending
 
     async def delete_message(self, stream: str, sequence: int) -> None:
         check_get(stream, sequence)

@@ -136,6 +136,7 @@ async def test_every_method_can_fail(method: str) -> None:
         "publish": ("s.a", b""),
         "get_message": ("S", 1),
         "get_last_message": ("S", "s.a"),
+        "count_subjects": ("S",),
         "delete_message": ("S", 1),
     }.get(method, ("S",))
     storage = FaultyStorage(await stream_of(3), [Refuse(method), LoseAnswer(method, call=2)])

@@ -25,7 +25,7 @@ from lattice_store import (
     nats,
 )
 from lattice_store._formats import StreamFormat
-from lattice_store._view import Fold
+from lattice_store._view import GrowingView
 from lattice_store.errors import RevisionMismatchError
 from lattice_store.headers import NO_HEADERS
 from lattice_store.model import Message
@@ -117,7 +117,7 @@ async def play(storage, prefix, taken):
         for step in taken:
             await play_step(storage, prefix, (first, second), step)
         await first.put(LAST)
-        expected = Fold(StreamFormat(prefix))
+        expected = GrowingView(StreamFormat(prefix))
         for message in history:
             expected.apply(message)
         assert state(await second.rebuild()) == state(expected)

@@ -20,7 +20,7 @@ from lattice_store import (
     ResetReason,
 )
 from lattice_store._formats import StreamFormat
-from lattice_store._view import Fold
+from lattice_store._view import GrowingView
 from lattice_store._watch import coalesce
 from lattice_store.errors import (
     ConnectionLostError,
@@ -454,7 +454,7 @@ async def test_reads_from_an_empty_view_cost_no_request():
 
 
 def changes_of(*messages):
-    view = Fold(StreamFormat("default"))
+    view = GrowingView(StreamFormat("default"))
     return [change for message in messages for change in view.apply(message)]
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lattice_store._changes import RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._formats import StreamFormat, reference_token
 from lattice_store._records import Claims, ClaimsKey, LinkKey, OciReferenceKey
-from lattice_store._view import Fold, LatticeView, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._view import GrowingView, LatticeView
 from lattice_store.headers import NO_HEADERS
 from lattice_store.model import Batch, Message
 
@@ -41,7 +42,7 @@ def garbage(sequence: int, subject: str) -> Message:
 
 
 def folded(*messages: Message) -> LatticeView:
-    view = Fold(FORMAT)
+    view = GrowingView(FORMAT)
     for message in messages:
         view.apply(message)
     return view
@@ -67,7 +68,7 @@ def test_a_message_twice_or_out_of_date_changes_nothing():
 
 
 def test_changes_tell_what_was_there_before():
-    view = Fold(FORMAT)
+    view = GrowingView(FORMAT)
     (first,) = view.apply(claims(1, name="a"))
     assert isinstance(first, RecordPut)
     assert first.previous is None
@@ -146,7 +147,7 @@ def test_hosts_ignore_aliases_of_a_single_letter():
 
 
 def test_a_batch_moves_the_revision_even_without_messages():
-    view = Fold(FORMAT)
+    view = GrowingView(FORMAT)
     assert view.apply_batch(Batch(messages=(), sequence=7, pending=0, caught_up=True)) == []
     assert view.revision == 7
     view.apply_batch(Batch(messages=(claims(8), claims(9, "M2")), sequence=9, pending=0, caught_up=True))
@@ -244,7 +245,7 @@ def known(entry):
 
 @given(histories)
 def test_the_changes_replayed_give_the_records(messages):
-    view, records = Fold(FORMAT), {}
+    view, records = GrowingView(FORMAT), {}
     for message in messages:
         for change in view.apply(message):
             if isinstance(change, RecordPut):

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import attrs
 
+from lattice_store._changes import RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._json import Deleted, decode
 from lattice_store._lattice import Lattice
 from lattice_store._records import Kind, Record
-from lattice_store._view import RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._watch import CaughtUp, Event
 from lattice_store.cli._present import gist
 from lattice_store.cli._text import counted

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lattice_store._changes import Entry, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._records import (
     Claims,
     ClaimsKey,
@@ -17,7 +18,6 @@ from lattice_store._records import (
     OciReferenceKey,
     Record,
 )
-from lattice_store._view import Entry, RecordCorrupt, RecordPut, RecordRemoved
 from lattice_store._watch import CaughtUp, Event, Reset
 from lattice_store.cli._text import MASK, counted
 from lattice_store.errors import CorruptRecordError

@@ -8,7 +8,6 @@ answered only while there is room.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
@@ -27,15 +26,15 @@ from lattice_store.errors import (
     StreamNotFoundError,
     may_pass,
 )
-from lattice_store.limits import SECOND_NS, Limits
+from lattice_store.limits import Limits
 from lattice_store.model import (
     Batch,
     DeliverFromSequence,
     DeliverFromTime,
-    DeliverLastPerSubject,
     DeliverPolicy,
     StreamInfo,
 )
+from lattice_store.nats import _consumers as consumers
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._frames import Frame
@@ -44,11 +43,6 @@ from lattice_store.nats._translate import deliver_to_wire, inactive_threshold
 from lattice_store.storage import DerivedReplay
 from lattice_store.wire import info_from_wire
 
-_INACTIVE_THRESHOLD_NS: Final = 30 * SECOND_NS
-"""After which the server removes a consumer whose client is gone without a word, unless the stream allows less."""
-_NO_LIMIT: Final = -1
-"""Where nothing is said a stream's own limit on pending acks is filled in, and refused without acks (10082)."""
-_DELETE_TIMEOUT_NS: Final = SECOND_NS // 2
 _SILENT_HEARTBEATS: Final = 2
 
 
@@ -74,7 +68,7 @@ class NatsReplay(DerivedReplay):
         self._subscription: Subscription | None = None
         self._creating: asyncio.Future[dict[str, Any]] | None = None
         self._consumer = ""
-        self._inactive_threshold_ns = _INACTIVE_THRESHOLD_NS
+        self._inactive_threshold_ns = consumers.INACTIVE_THRESHOLD_NS
         self._flow_answered = ""
         self._pending = 0
         self._caught_up = False
@@ -191,27 +185,13 @@ class NatsReplay(DerivedReplay):
 
     async def _stream_info(self) -> StreamInfo:
         info = info_from_wire(await self._api.call(f"STREAM.INFO.{self._name}"))
-        self._inactive_threshold_ns = inactive_threshold(info.config, _INACTIVE_THRESHOLD_NS)
+        self._inactive_threshold_ns = inactive_threshold(info.config, consumers.INACTIVE_THRESHOLD_NS)
         return info
 
     async def _sequence_at(self, start: DeliverFromTime) -> DeliverFromSequence:
         """Ask the server which sequence a time is: with several filters it leaves messages out (seen on 2.15.1)."""
-        consumer = f"ls-{secrets.token_hex(11)}"
-        config = {
-            "name": consumer,
-            "ack_policy": "none",
-            "max_ack_pending": _NO_LIMIT,
-            "inactive_threshold": self._inactive_threshold_ns,
-            "mem_storage": True,
-            **deliver_to_wire(start),
-        }
-        body = {"stream_name": self._name, "config": config}
-        creating = asyncio.ensure_future(self._api.call(f"CONSUMER.CREATE.{self._name}.{consumer}", body))
-        try:
-            answer = await asyncio.shield(creating)
-        finally:
-            await self._delete_consumer(consumer, creating)
-        return DeliverFromSequence(answer["delivered"]["stream_seq"] + 1)
+        asked = consumers.probe(self._api, self._name, start, (), inactive_threshold_ns=self._inactive_threshold_ns)
+        return DeliverFromSequence((await asked)["delivered"]["stream_seq"] + 1)
 
     async def _create_consumer(self, deliver: DeliverPolicy) -> int:
         """Create a consumer that begins at *deliver*; return how many messages it had to deliver at that moment."""
@@ -220,21 +200,19 @@ class NatsReplay(DerivedReplay):
         inbox = self._subscription.subject
         self._consumer = f"ls-{inbox.rpartition('.')[2]}"
         config = self._consumer_config(inbox, deliver)
-        verb = f"CONSUMER.CREATE.{self._name}.{self._consumer}"
-        if "filter_subject" in config:
-            verb += f".{config['filter_subject']}"
-        self._creating = asyncio.ensure_future(self._api.call(verb, {"stream_name": self._name, "config": config}))
+        body = {"stream_name": self._name, "config": config}
+        self._creating = asyncio.ensure_future(self._api.call(consumers.create_verb(self._name, config), body))
         answer = await asyncio.shield(self._creating)
         pending = answer["num_pending"]
         self._ordered.created(before=answer["delivered"]["stream_seq"], pending=pending)
         return int(pending)
 
     def _consumer_config(self, inbox: str, deliver: DeliverPolicy) -> dict[str, Any]:
-        config = {
+        return {
             "name": self._consumer,
             "deliver_subject": inbox,
             "ack_policy": "none",
-            "max_ack_pending": _NO_LIMIT,
+            "max_ack_pending": consumers.NO_LIMIT,
             "max_deliver": 1,
             "flow_control": True,
             "idle_heartbeat": self._limits.heartbeat_ns,
@@ -242,14 +220,8 @@ class NatsReplay(DerivedReplay):
             "mem_storage": True,
             "num_replicas": 1,
             **deliver_to_wire(deliver),
+            **consumers.filters_to_wire(self._subjects, deliver),
         }
-        if len(self._subjects) > 1:
-            config["filter_subjects"] = list(self._subjects)
-        elif self._subjects:
-            config["filter_subject"] = self._subjects[0]
-        elif isinstance(deliver, DeliverLastPerSubject):  # refused without a filter (10094)
-            config["filter_subject"] = ">"
-        return config
 
     async def _drop_consumer(self) -> None:
         """Unsubscribe and delete, as far as that can be done now; what is left goes by itself."""
@@ -260,25 +232,7 @@ class NatsReplay(DerivedReplay):
             await subscription.unsubscribe()
         creating, self._creating = self._creating, None
         if creating is not None:
-            await self._delete_consumer(self._consumer, creating)
-
-    async def _delete_consumer(self, consumer: str, creating: asyncio.Future[dict[str, Any]]) -> None:
-        """Delete *consumer*, also while being cancelled.
-
-        One still being created is waited for: the server might handle the deletion first.
-        """
-
-        async def delete() -> None:
-            with suppress(LatticeStoreError, TimeoutError):
-                async with asyncio.timeout(_DELETE_TIMEOUT_NS / 1e9):
-                    await creating
-                    await self._api.call(f"CONSUMER.DELETE.{self._name}.{consumer}")
-
-        deleting = asyncio.create_task(delete())
-        try:
-            await asyncio.shield(deleting)
-        finally:
-            await asyncio.wait({deleting})
+            await consumers.delete(self._api, self._name, self._consumer, creating)
 
     # -- watching over it -----------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import DEFAULT_ACK_WINDOW, DEFAULT_LIMITS, SECOND_NS, Limits
 from lattice_store.model import (
     DELIVER_ALL,
+    DELIVER_LAST_PER_SUBJECT,
     DeliverPolicy,
     Expect,
     Message,
@@ -46,8 +47,9 @@ from lattice_store.model import (
 )
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection, Ticket
+from lattice_store.nats._consumers import INACTIVE_THRESHOLD_NS, probe
 from lattice_store.nats._replay import NatsReplay
-from lattice_store.nats._translate import ack_from_wire, message_from_wire
+from lattice_store.nats._translate import ack_from_wire, inactive_threshold, message_from_wire
 from lattice_store.storage import ClosingStorage
 from lattice_store.subjects import check_filter, check_stream_name, check_subject
 from lattice_store.wire import config_to_wire, info_from_wire
@@ -234,6 +236,15 @@ class NatsStorage(ClosingStorage):
 
     async def _get(self, stream: str, which: Mapping[str, Any]) -> Message:
         return message_from_wire((await self._call(f"STREAM.MSG.GET.{stream}", which))["message"])
+
+    async def count_subjects(self, stream: str, *, subjects: Sequence[str] = ()) -> int:
+        check_replay(stream, subjects)
+        if len(subjects) > 1:
+            await self._require(SEVERAL_SUBJECTS)
+        config = (await self.stream_info(stream)).config
+        threshold_ns = inactive_threshold(config, INACTIVE_THRESHOLD_NS)
+        probed = await probe(self._api, stream, DELIVER_LAST_PER_SUBJECT, subjects, inactive_threshold_ns=threshold_ns)
+        return int(probed["num_pending"])
 
     async def delete_message(self, stream: str, sequence: int) -> None:
         check_get(stream, sequence)

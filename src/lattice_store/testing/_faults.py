@@ -20,6 +20,7 @@ FAULTY_METHODS: Final = (
     "publish_many",
     "get_message",
     "get_last_message",
+    "count_subjects",
     "delete_message",
     "purge",
     "replay",

@@ -81,6 +81,9 @@ class ForwardingStorage(ClosingStorage, ABC):
     async def get_last_message(self, stream: str, subject: str) -> Message:
         return await self._call(Storage.get_last_message, stream, subject)
 
+    async def count_subjects(self, stream: str, *, subjects: Sequence[str] = ()) -> int:
+        return await self._call(Storage.count_subjects, stream, subjects=subjects)
+
     async def delete_message(self, stream: str, sequence: int) -> None:
         await self._call(Storage.delete_message, stream, sequence)
 

@@ -32,6 +32,7 @@ async def check_everything_is_refused_after_aclose(storage: Storage, streams: St
         partial(storage.publish, subject, b""),
         partial(storage.get_message, stream.name, 1),
         partial(storage.get_last_message, stream.name, subject),
+        partial(storage.count_subjects, stream.name),
         partial(storage.delete_message, stream.name, 1),
         partial(storage.purge, stream.name),
     ):

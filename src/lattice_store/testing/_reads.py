@@ -44,6 +44,8 @@ async def check_get_from_a_missing_stream(storage: Storage, streams: Streams) ->
         await storage.get_message(name, 1)
     with raises(StreamNotFoundError, *_NO_STREAM):
         await storage.get_last_message(name, "a")
+    with raises(StreamNotFoundError, *_NO_STREAM):
+        await storage.count_subjects(name)
 
 
 async def check_get_last_message_of_a_subject(storage: Storage, streams: Streams) -> None:
@@ -94,6 +96,23 @@ async def check_get_last_message_outside_the_stream(storage: Storage, streams: S
             await storage.get_last_message(stream.name, filter_)
 
 
+async def check_count_subjects(storage: Storage, streams: Streams) -> None:
+    """Each subject that holds a message counts once, whatever it held before."""
+    stream = await streams.new()
+    equal(await storage.count_subjects(stream.name), 0, "subjects of an unused stream")
+    await stream.fill("a", "b.x", "a", "b.y", "c")
+    filters: dict[str, tuple[str, ...]] = {rest: (stream.subject(rest),) for rest in ("a", "b.*", "*", ">", "none")}
+    filters["a and b.y"] = (stream.subject("a"), stream.subject("b.y"))
+    counts = {rest: await storage.count_subjects(stream.name, subjects=subjects) for rest, subjects in filters.items()}
+    equal(counts, {"a": 1, "b.*": 2, "*": 2, ">": 4, "none": 0, "a and b.y": 2}, "subjects by filter")
+    await storage.delete_message(stream.name, 3)
+    equal(await storage.count_subjects(stream.name), 4, "subjects after a delete that left a message")
+    await storage.delete_message(stream.name, 1)
+    await storage.purge(stream.name, subject=stream.subject("b.x"))
+    equal(await storage.count_subjects(stream.name), 2, "subjects after the last messages of two went")
+    equal((await stream.state()).consumer_count, 0, "consumers left behind")
+
+
 async def check_bad_reads_are_refused_before_sending(storage: Storage, streams: Streams) -> None:
     """Sequences start at 1, and a filter must be one; asked of a stream that is not there, to see the order."""
     name = streams.config().name
@@ -103,3 +122,7 @@ async def check_bad_reads_are_refused_before_sending(storage: Storage, streams: 
     for filter_ in ("", "a..b", "a b", ">.a", "x" * 1025):
         with raises(InvalidSubjectError):
             await storage.get_last_message(name, filter_)
+        with raises(InvalidSubjectError):
+            await storage.count_subjects(name, subjects=(filter_,))
+    with raises(InvalidArgumentError):
+        await storage.count_subjects(name, subjects=("a.*", "a.b"))

@@ -1,0 +1,163 @@
+"""The fold of messages into records. Pure: no I/O, no clock.
+
+Rules:
+
+1. What a subject holds is its newest message; an older or equal sequence changes nothing. So applying a
+   message twice, or a replay's tail again, gives the same records.
+2. A record is what the newest message of its key says, over all subjects that hold one. Claims and
+   references have one subject; a link's triple may own several, since hosts draw a new id at every put.
+3. A message that cannot be decoded takes its subject's former value away, as it did in the stream, and is
+   reported. It never stops the fold.
+4. The records are a function of the stream's last messages, not of the way they came: rebuilding gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from lattice_store._changes import Change, CorruptRecord, Entry, Held, RecordCorrupt, RecordPut, RecordRemoved
+from lattice_store._formats import StreamFormat
+from lattice_store._records import (
+    Claims,
+    ClaimsKey,
+    Key,
+    LinkDefinition,
+    LinkKey,
+    OciReference,
+    OciReferenceKey,
+    Record,
+)
+from lattice_store.errors import CorruptRecordError, InvalidRecordError
+from lattice_store.model import Message
+
+_SHORTEST_ALIAS: Final = 2  # hosts ignore shorter ones (wasmcloud-otp host_core/claims/manager.ex)
+
+
+class Fold:
+    """Records by key, and what they were made of. To be read by others, and changed by `apply` and `load` only."""
+
+    def __init__(self, format_: StreamFormat) -> None:
+        self._format = format_
+        self.claims: dict[ClaimsKey, Entry[Claims]] = {}
+        self.links: dict[LinkKey, Entry[LinkDefinition]] = {}
+        self.oci_references: dict[OciReferenceKey, Entry[OciReference]] = {}
+        self._by_key_type: dict[type, dict[Any, Entry[Any]]] = {
+            ClaimsKey: self.claims,
+            LinkKey: self.links,
+            OciReferenceKey: self.oci_references,
+        }
+        self.corrupt: dict[str, CorruptRecord] = {}
+        self.aliases: dict[str, dict[ClaimsKey, int]] = {}
+        """Who claims a call alias, and at which revision."""
+        self._held: dict[str, Held] = {}
+        self._speakers: dict[Key, tuple[str, ...]] = {}
+        """The subjects that speak of a key, unless they are just those of its entry."""
+
+    def entries(self, key: Key) -> dict[Any, Entry[Any]]:
+        """Return the records among which that of *key* would be."""
+        entries = self._by_key_type.get(type(key))
+        if entries is None:
+            raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+        return entries
+
+    def held_by(self, key: Key) -> tuple[Held, ...]:
+        """Return what every subject that speaks of *key* says, newest first. The first decides."""
+        all_held = [self._held[subject] for subject in self._speaking_of(key)]
+        return tuple(sorted(all_held, key=lambda held: -held.revision))
+
+    def _speaking_of(self, key: Key) -> tuple[str, ...]:
+        if (speakers := self._speakers.get(key)) is not None:
+            return speakers
+        entry = self.entries(key).get(key)
+        return () if entry is None else entry.subjects
+
+    # -- taking messages in ---------------------------------------------------------------------
+
+    def load(self, messages: Iterable[Message]) -> None:
+        """Fold messages in, for those who do not ask what changed."""
+        for message in messages:
+            former = self._held.get(message.subject)
+            if former is None or message.sequence > former.revision:
+                held = self._held[message.subject] = self._read(message)
+                if former is not None or self._add(held) is None:
+                    self._replace(former, held)
+
+    def apply(self, message: Message) -> list[Change]:
+        """Fold one message in; return what changed. A message not newer than the subject's last changes nothing."""
+        former = self._held.get(message.subject)
+        if former is not None and message.sequence <= former.revision:
+            return []
+        held = self._held[message.subject] = self._read(message)
+        if former is None and (entry := self._add(held)) is not None:
+            return [RecordPut(entry)]
+        return self._replace(former, held)
+
+    def _read(self, message: Message) -> Held:
+        subject, revision = message.subject, message.sequence
+        try:
+            key, record = self._format.read(subject, message.payload)
+        except InvalidRecordError as error:
+            self.corrupt[subject] = CorruptRecord(CorruptRecordError(subject, revision, str(error)), message)
+            return Held(subject, revision, None, None)
+        return Held(subject, revision, key, record)
+
+    def _add(self, held: Held) -> Entry[Record] | None:
+        """Take in a record of a key that no other subject speaks of: almost every message of a rebuild."""
+        key, record = held.key, held.record
+        if record is None or key is None or key in self._speakers:
+            return None
+        entries = self.entries(key)
+        if key in entries:
+            return None
+        entry = entries[key] = Entry(record, held.revision, (held.subject,))
+        if type(record) is Claims:
+            self._index_alias(None, entry)
+        return entry
+
+    def _replace(self, former: Held | None, held: Held) -> list[Change]:
+        changes: list[Change] = []
+        if held.key is None:
+            changes.append(RecordCorrupt(self.corrupt[held.subject].error))
+        elif former is not None and former.key is None:
+            del self.corrupt[held.subject]
+        for key in dict.fromkeys((former.key if former else None, held.key)):
+            if key is not None:
+                others = tuple(subject for subject in self._speaking_of(key) if subject != held.subject)
+                self._speakers[key] = (*others, held.subject) if key == held.key else others
+                changes += self._refold(key, held.revision)
+        return changes
+
+    def _refold(self, key: Key, revision: int) -> list[Change]:
+        """Bring the entry of *key* in line with what its subjects say; rule 2."""
+        entries = self.entries(key)
+        previous = entries.get(key)
+        newest_first = self.held_by(key)
+        record = newest_first[0].record if newest_first else None
+        if record is None:
+            if not newest_first:
+                del self._speakers[key]
+            if previous is None:
+                return []
+            del entries[key]
+            self._index_alias(previous.record, None)
+            return [RecordRemoved(key, revision, previous)]
+        holders = tuple(held.subject for held in newest_first if held.record is not None)
+        entry = entries[key] = Entry(record, newest_first[0].revision, holders)
+        if len(holders) == len(newest_first):
+            del self._speakers[key]
+        self._index_alias(previous.record if previous else None, entry)
+        if previous is not None and previous.revision == entry.revision:
+            return []
+        return [RecordPut(entry, previous)]
+
+    def _index_alias(self, former: Record | None, entry: Entry[Record] | None) -> None:
+        if isinstance(former, Claims):
+            claimants = self.aliases.get(former.call_alias, {})
+            claimants.pop(former.key, None)
+            if not claimants:
+                self.aliases.pop(former.call_alias, None)
+        if entry is not None and isinstance(entry.record, Claims):
+            call_alias = entry.record.call_alias
+            if len(call_alias) >= _SHORTEST_ALIAS:
+                self.aliases.setdefault(call_alias, {})[entry.record.key] = entry.revision
