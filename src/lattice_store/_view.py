@@ -219,7 +219,7 @@ class GrowingView(LatticeView):
         messages = batch.messages
         if self._eager:
             self._fold.load(messages)
-        elif messages and messages[0].sequence > self._revision:
+        elif not messages or messages[0].sequence > self._revision:
             self._unread.take(messages)
         else:  # some may be older than what is there
             self._decoded().load(messages)
