@@ -37,6 +37,7 @@
     │       │   └── StoreFailedError     10077
     │       │       └── StreamFullError  10077 "maximum … exceeded"
     │       └── JetStreamDisabledError   10039, 10076
+    ├── SnapshotError                           a local snapshot cannot be written or used
     └── RecordError
         ├── RecordNotFoundError                 no such record in this lattice
         ├── CorruptRecordError                  a stored value that is not a record
