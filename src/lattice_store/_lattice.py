@@ -59,7 +59,7 @@ class Lattice:
     ) -> None:
         self._storage, self._format = storage, StreamFormat(prefix, limits.max_value_bytes)
         self._limits, self._clock = limits, clock or SystemClock()
-        self._reader = Reader(storage, self._format, limits)
+        self._reader = Reader(storage, self._format, limits, self._clock)
         self._writer = Writer(storage, self._format, self._reader, limits)
 
     @property
@@ -98,6 +98,7 @@ class Lattice:
     ) -> LatticeView:
         """Replay the last value of every record and fold it into a view: complete up to its revision.
 
+        A link that breaks meanwhile is waited for, as long as ``limits.connect_timeout_ns`` says: reading again is safe.
         Values are decoded when they are first looked at. One that is not a record is counted and kept in
         ``view.corrupt``; it never stops the rebuild.
 

@@ -18,7 +18,16 @@ from lattice_store._records import Key, LinkDefinition, LinkKey, Record
 from lattice_store._snapshot import Identity
 from lattice_store._view import GrowingView, LatticeView
 from lattice_store._warm import continued, load, save
-from lattice_store.errors import MessageNotFoundError, ReplayInterruptedError, ResetReason, SnapshotError
+from lattice_store.clock import Clock
+from lattice_store.errors import (
+    ConnectionLostError,
+    LatticeStoreError,
+    MessageNotFoundError,
+    ReplayInterruptedError,
+    ResetReason,
+    SnapshotError,
+    may_pass,
+)
 from lattice_store.limits import SECOND_NS, Limits
 from lattice_store.model import DELIVER_LAST_PER_SUBJECT, Message
 from lattice_store.storage import Storage
@@ -37,8 +46,8 @@ _REBUILD_ATTEMPTS = 3  # a stream that is replaced more often than that is not w
 class Reader:
     """What is stored: at least as fresh as the caller's own writes, and for decisions as fresh as it gets."""
 
-    def __init__(self, storage: Storage, format_: StreamFormat, limits: Limits) -> None:
-        self._storage, self._format, self._limits = storage, format_, limits
+    def __init__(self, storage: Storage, format_: StreamFormat, limits: Limits, clock: Clock) -> None:
+        self._storage, self._format, self._limits, self._clock = storage, format_, limits, clock
         self._floors: dict[LiveView, tuple[int, int]] = {}
 
     def attach(self, live: LiveView) -> None:
@@ -105,11 +114,14 @@ class Reader:
     async def rebuild_from(self, path: Path, progress: Progress | None, *, eager: bool, pause_gc: bool) -> LatticeView:
         """Begin with a snapshot if that is safe, otherwise with nothing."""
         with paused(wanted=pause_gc):
+            lost_ns = None
             try:
                 view = await continued(await load(path), self._storage, self._format)
-            except (SnapshotError, ReplayInterruptedError) as error:
+            except (SnapshotError, ReplayInterruptedError, ConnectionLostError) as error:
                 _log.info("a cold rebuild of lattice %s: %s", self._format.prefix, error)
-                view = await self._read((), progress, eager=eager)
+                if isinstance(error, ConnectionLostError):
+                    lost_ns = self._clock.monotonic_ns()
+                view = await self._read((), progress, eager=eager, lost_ns=lost_ns)
                 view.cold(str(error))
             else:
                 if eager:
@@ -132,11 +144,34 @@ class Reader:
             await save(path, identity, view.drain())
         return sequence
 
-    async def _read(self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool) -> GrowingView:
-        for _ in range(_REBUILD_ATTEMPTS - 1):
-            with suppress(ReplayInterruptedError):
+    async def _read(
+        self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool, lost_ns: int | None = None
+    ) -> GrowingView:
+        """Read once, and begin again where that is safe, as a read is: the stream was replaced, or the link broke.
+
+        Args:
+            lost_ns: since when the link is known to be broken.
+        """
+        attempts = 1
+        while True:
+            try:
                 return await self._read_once(kinds, progress, eager=eager)
-        return await self._read_once(kinds, progress, eager=eager)
+            except ReplayInterruptedError:
+                if attempts == _REBUILD_ATTEMPTS:
+                    raise
+                attempts += 1
+            except LatticeStoreError as error:
+                lost_ns = await self._wait_for_link(error, lost_ns)
+
+    async def _wait_for_link(self, error: LatticeStoreError, lost_ns: int | None) -> int:
+        """Pause before the next attempt if the link broke, and did not stay broken for too long; return since when."""
+        now_ns = self._clock.monotonic_ns()
+        if lost_ns is None and isinstance(error, ConnectionLostError):
+            lost_ns = now_ns
+        if lost_ns is None or not may_pass(error) or now_ns - lost_ns > self._limits.connect_timeout_ns:
+            raise error
+        await self._clock.sleep(self._limits.retry_min_ns)
+        return lost_ns
 
     async def _read_once(self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool) -> GrowingView:
         view, done = GrowingView(self._format, eager=eager), 0
