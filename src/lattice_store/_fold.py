@@ -105,12 +105,11 @@ class Fold:
     def _add(self, held: Held) -> Entry[Record] | None:
         """Take in a record of a key that no other subject speaks of: almost every message of a rebuild."""
         key, record = held.key, held.record
-        if record is None or key is None or key in self._speakers:
+        if record is None or key is None or (self._speakers and key in self._speakers):
             return None
-        entries = self.entries(key)
-        if key in entries:
+        entry: Entry[Record] = Entry(record, held.revision, (held.subject,))
+        if self._by_key_type[type(key)].setdefault(key, entry) is not entry:
             return None
-        entry = entries[key] = Entry(record, held.revision, (held.subject,))
         if type(record) is Claims:
             self._index_alias(None, entry)
         return entry

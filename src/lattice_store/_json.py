@@ -7,18 +7,16 @@ msgspec's own errors name the path of the offending field and the types, never t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from lattice_store import _made as made
 from lattice_store._records import (
-    Claims,
     ClaimsKey,
     Key,
     Kind,
-    LinkDefinition,
     LinkKey,
-    OciReference,
     OciReferenceKey,
     Record,
 )
@@ -62,34 +60,6 @@ class _OciReferenceJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     deleted: bool = False
 
 
-_J = TypeVar("_J", bound=msgspec.Struct)
-
-
-class _Decoder(Generic[_J]):
-    """Decodes the fields that hosts write; what has others, too, is first decoded as a whole.
-
-    The typed decoder skips what it does not know, so that a number out of range or bytes that are no UTF-8 could
-    hide there, and come to light only when the record is put or removed.
-    """
-
-    def __init__(self, kind: type[_J]) -> None:
-        self._known = msgspec.json.Decoder(kind)
-        loose = msgspec.defstruct(f"Loose{kind.__name__}", [], bases=(kind,), forbid_unknown_fields=False)
-        self._loose = msgspec.json.Decoder(cast("type[_J]", loose))
-
-    def decode(self, payload: bytes) -> _J:
-        try:
-            return self._known.decode(payload)
-        except msgspec.ValidationError:
-            msgspec.json.decode(payload)
-            return self._loose.decode(payload)
-
-
-_claims_decoder: Final = _Decoder(_ClaimsJson)
-_link_decoder: Final = _Decoder(_LinkJson)
-_oci_reference_decoder: Final = _Decoder(_OciReferenceJson)
-
-
 def _split(value: str | list[str] | None) -> tuple[str, ...]:
     """Comma text or list to items; hosts write "" for none, and it cannot be told from one empty item."""
     if not value:
@@ -101,51 +71,48 @@ Keyed: TypeAlias = tuple[Key, Record | None]
 """What a value says of a key: a record, or ``None`` if it says that there is none any more."""
 
 
-def _read_claims(payload: bytes) -> Keyed:
-    given = _claims_decoder.decode(payload)
+def _claims(given: _ClaimsJson, payload: bytes) -> Keyed:
     key = ClaimsKey(given.sub)
     if given.deleted:
         return key, None
-    return key, Claims(
-        public_key=given.sub,
-        issuer=given.iss or "",
-        name=given.name or "",
-        call_alias=given.call_alias or "",
-        capabilities=_split(given.caps),
-        tags=_split(given.tags),
-        rev="0" if given.rev is None else str(given.rev),
-        version=given.version,
-        source=payload,
-    )
+    rev = "0" if given.rev is None else str(given.rev)
+    capabilities, tags = _split(given.caps), _split(given.tags)
+    named = (given.iss or "", given.name or "", given.call_alias or "")
+    return key, made.claims(payload, given.sub, *named, capabilities, tags, rev, given.version)
 
 
-def _read_link(payload: bytes) -> Keyed:
-    given = _link_decoder.decode(payload)
+def _link(given: _LinkJson, payload: bytes) -> Keyed:
     key = LinkKey(given.actor_id, given.contract_id, given.link_name)
     if given.deleted:
         return key, None
-    return key, LinkDefinition(
-        actor_id=given.actor_id,
-        provider_id=given.provider_id or "",
-        contract_id=given.contract_id,
-        link_name=given.link_name,
-        values=given.values or {},
-        source=payload,
-    )
+    provider_id, values = given.provider_id or "", given.values or {}
+    return key, made.link(payload, given.actor_id, provider_id, given.contract_id, given.link_name, values)
 
 
-def _read_oci_reference(payload: bytes) -> Keyed:
-    given = _oci_reference_decoder.decode(payload)
+def _oci_reference(given: _OciReferenceJson, payload: bytes) -> Keyed:
     key = OciReferenceKey(given.oci_url)
-    if given.deleted:
-        return key, None
-    return key, OciReference(oci_url=given.oci_url, public_key=given.public_key, source=payload)
+    return key, None if given.deleted else made.oci_reference(payload, given.oci_url, given.public_key)
 
 
-_READERS: Final[dict[Kind, Callable[[bytes], Keyed]]] = {
-    Kind.CLAIMS: _read_claims,
-    Kind.LINK: _read_link,
-    Kind.OCI_REFERENCE: _read_oci_reference,
+class _Reader(NamedTuple):
+    """How the JSON of one kind is read."""
+
+    known: Callable[[bytes], Any]
+    """Decodes a value that has the fields which hosts write and no others: nearly every one."""
+    loose: Callable[[bytes], Any]
+    """Decodes a value that has others too, which it skips."""
+    keyed: Callable[[Any, bytes], Keyed]
+
+    @classmethod
+    def of(cls, shape: type[msgspec.Struct], keyed: Callable[[Any, bytes], Keyed]) -> _Reader:
+        loose = msgspec.defstruct(f"Loose{shape.__name__}", [], bases=(shape,), forbid_unknown_fields=False)
+        return cls(msgspec.json.Decoder(shape).decode, msgspec.json.Decoder(loose).decode, keyed)
+
+
+_READERS: Final = {
+    Kind.CLAIMS: _Reader.of(_ClaimsJson, _claims),
+    Kind.LINK: _Reader.of(_LinkJson, _link),
+    Kind.OCI_REFERENCE: _Reader.of(_OciReferenceJson, _oci_reference),
 }
 
 
@@ -155,12 +122,20 @@ def read(kind: Kind, payload: bytes) -> Keyed:
     Raises:
         InvalidRecordError: it is not one. The message names the field at fault, never its content.
     """
+    known, loose, keyed = _READERS[kind]
     try:
-        return _READERS[kind](payload)
+        try:
+            given = known(payload)
+        except msgspec.ValidationError:
+            # What is skipped is decoded as well: a number out of range or bytes that are no UTF-8 could hide there,
+            # and come to light only when the record is put or removed.
+            msgspec.json.decode(payload)
+            given = loose(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRecordError(f"not the JSON of a {kind.value} record: {error}") from error
     except RecursionError as error:
         raise InvalidRecordError(f"not the JSON of a {kind.value} record: nested too deeply") from error
+    return keyed(given, payload)
 
 
 def decode(kind: Kind, payload: bytes) -> Record | Deleted:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lattice_store import _made as made
 from lattice_store._json import Deleted, decode, encode
 from lattice_store._records import (
     Claims,
@@ -198,3 +199,31 @@ def test_keys_name_themselves_for_people():
     assert str(ClaimsKey("M1")) == "claims M1"
     assert str(LinkKey("M1", "c")) == "link M1 c default"
     assert str(OciReferenceKey("x/y:1")) == "OCI reference x/y:1"
+
+
+def test_records_that_were_decoded_are_like_those_that_were_made():
+    """Both have every field, and of the same types."""
+    source = b"{}"
+    pairs = [
+        (
+            made.claims(source, "M1", "A1", "n", "a", ("c",), ("t",), "1", "0.1"),
+            Claims(
+                public_key="M1", issuer="A1", name="n", call_alias="a", capabilities=["c"], tags=["t"], rev="1",
+                version="0.1", source=source,
+            ),
+        ),
+        (
+            made.link(source, "M1", "V1", "c", "l", {"a": "b"}),
+            LinkDefinition(
+                actor_id="M1", provider_id="V1", contract_id="c", link_name="l", values={"a": "b"}, source=source
+            ),
+        ),
+        (made.oci_reference(source, "u", "M1"), OciReference(oci_url="u", public_key="M1", source=source)),
+    ]  # fmt: skip
+    for decoded, given_ in pairs:
+        assert decoded == given_
+        assert repr(decoded) == repr(given_)
+        assert attrs.asdict(decoded) == attrs.asdict(given_)
+        assert {name: type(value) for name, value in attrs.asdict(decoded).items()} == {
+            name: type(value) for name, value in attrs.asdict(given_).items()
+        }
