@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
@@ -18,6 +19,9 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 from lattice_store.nats import LocalServer
 
 ROOT = Path(__file__).parent
+
+hypothesis.settings.register_profile("lattice-store", deadline=None)  # a busy machine is no bug
+hypothesis.settings.load_profile("lattice-store")
 
 
 class LazyServer:
