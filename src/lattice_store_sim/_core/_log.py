@@ -79,16 +79,15 @@ class Log:
     def append(self, message: Message) -> None:
         """Store the message at ``last_sequence + 1`` and let the limits remove what is too much, itself included."""
         subject, sequence, messages = message.subject, message.sequence, self.messages
-        if self._max_per_subject > 0:
-            surplus = self.subjects.count(subject) + 1 - self._max_per_subject
-            while surplus > 0:
-                # The server stores first; the outcome is the same, and the common limit of 1 keeps its short entry.
-                self._drop(self.subjects.first(subject))
-                surplus = 0 if self._surplus_stays else surplus - 1
+        if self._max_per_subject == 1 and (former := self.subjects.replace(subject, sequence)) is not None:
+            if former:  # the common limit: one look at the subject, whose entry stays short
+                self._gone(messages.pop(former))
+        else:
+            self._make_room(subject)
+            self.subjects.add(subject, sequence)
         if not messages:
             self.first_sequence = sequence
         messages[sequence] = message
-        self.subjects.add(subject, sequence)
         self.bytes += self.size_of(message)
         self.last_sequence = sequence
         self.last_time_ns = message.time_ns
@@ -96,6 +95,14 @@ class Log:
             observer.added(message)
         if self._evicts_by_total:
             self._enforce_totals()
+
+    def _make_room(self, subject: str) -> None:
+        """Remove what a subject will have too many. The server stores first; the outcome is the same."""
+        if self._max_per_subject > 0:
+            surplus = self.subjects.count(subject) + 1 - self._max_per_subject
+            while surplus > 0:
+                self._drop(self.subjects.first(subject))
+                surplus = 0 if self._surplus_stays else surplus - 1
 
     def skip(self, time_ns: int) -> int:
         """Let a message that is not stored take a sequence, which is returned."""
@@ -131,10 +138,14 @@ class Log:
     # -- shrinking ------------------------------------------------------------------------------
 
     def _drop(self, sequence: int) -> None:
-        messages = self.messages
-        message = messages.pop(sequence)
-        self.bytes -= self.size_of(message)
+        message = self.messages.pop(sequence)
         self.subjects.remove(message.subject, sequence)
+        self._gone(message)
+
+    def _gone(self, message: Message) -> None:
+        """Take note of a message that is no longer among the others."""
+        messages, sequence = self.messages, message.sequence
+        self.bytes -= self.size_of(message)
         if sequence == self.first_sequence:
             if messages:
                 sequence += 1

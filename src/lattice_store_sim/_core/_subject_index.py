@@ -122,6 +122,17 @@ class SubjectIndex:
         else:
             entry.append(sequence)
 
+    def replace(self, subject: str, sequence: int) -> int | None:
+        """Note a message in place of the only one; return that, or 0 if there was none.
+
+        Nothing is done, and ``None`` returned, if there are several.
+        """
+        entry = self._entries.get(subject, 0)
+        if not isinstance(entry, int):
+            return None
+        self._entries[subject] = sequence
+        return entry
+
     def remove(self, subject: str, sequence: int) -> None:
         """Forget a message that was added."""
         entry = self._entries[subject]
