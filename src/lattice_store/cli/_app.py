@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cyclopts import App, CycloptsError, Parameter
 
+from lattice_store.cli._bench_verbs import bench
 from lattice_store.cli._demo import demo
 from lattice_store.cli._exit import ExitCode, exit_code, explain
 from lattice_store.cli._info import info
@@ -56,6 +57,7 @@ app: Final = App(
 )
 for _position, (_name, _verb) in enumerate(_VERBS.items()):
     app.command(_verb, name=_name, sort_key=_position)
+app.command(bench)
 
 
 def run(arguments: Sequence[str], session: Session) -> int:

@@ -60,10 +60,11 @@ class Access:
 
     def open(self, session: Session, url: str) -> AbstractAsyncContextManager[Storage]:
         """Open the storage at *url*; the options of a connection mean nothing to the simulator."""
-        options = {} if url.startswith("sim:") else {"domain": self.domain or None, **self._nats_options()}
+        options = {} if url.startswith("sim:") else {"domain": self.domain or None, **self.nats_options()}
         return session.open_storage(url, limits=self.limits, **options)
 
-    def _nats_options(self) -> dict[str, Any]:
+    def nats_options(self) -> dict[str, Any]:
+        """Return what was given of nats-py's options."""
         given = {
             "user": self.user,
             "password": self.password,

@@ -29,5 +29,26 @@ def progress_bar(session: Session, what: str, *, while_printing: bool = False) -
         yield update
 
 
-def _ignore(done: int, pending: int) -> None:
+@contextmanager
+def steps_bar(session: Session, total: int) -> Iterator[Callable[[str, int], None]]:
+    """Yield a function to call with name and number of each of *total* steps as it begins."""
+    if not session.stderr.isatty():
+        yield _ignore
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    layout = TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*layout, console=session.console(session.stderr), transient=True) as progress:
+        task = progress.add_task("", total=total, visible=False)
+        begun = 0
+
+        def update(name: str, number: int) -> None:
+            nonlocal begun
+            progress.update(task, completed=begun, description=f"{name}, run {number + 1}", visible=True)
+            begun += 1
+
+        yield update
+
+
+def _ignore(*_: object) -> None:
     pass

@@ -1,0 +1,69 @@
+"""Other libraries, where they are installed: for reading natsrpy; beside the simulator, what else lives in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lattice_store.cli._bench._data import Records
+from lattice_store.cli._bench._reach import server_of
+from lattice_store.cli._bench._task import Task
+from lattice_store.cli._bench._worker import Stopwatch
+
+_FETCH: Final = 10_000  # messages in one request: of those tried, the fastest
+
+
+async def natsrpy(task: Task, watch: Stopwatch) -> int:
+    """Pull fetch, natsrpy's fastest way, and json."""
+    from natsrpy import Nats
+    from natsrpy.js import AckPolicy, DeliverPolicy, PullConsumerConfig
+
+    where = server_of(task)
+    found: dict[str, tuple[int, Any]] = {}
+    with watch:
+        client = Nats(where.url.split(","))
+        await client.startup()
+        stream = await (await client.jetstream()).streams.get(task.stream)
+        consumer = await stream.consumers.create(
+            PullConsumerConfig(
+                ack_policy=AckPolicy.NONE,
+                deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
+                filter_subject=f"lc.{task.prefix}.>",
+                max_ack_pending=-1,
+                memory_storage=True,
+            )
+        )
+        while len(found) < task.keys:
+            for message in await consumer.fetch(_FETCH, timeout=5):
+                found[message.subject] = (message.stream_sequence, json.loads(message.payload))
+    await client.shutdown()
+    return len(found)
+
+
+async def fakeredis(task: Task, watch: Stopwatch) -> int:
+    """``SET`` of keys that are there, on the asynchronous client."""
+    from fakeredis import FakeAsyncRedis
+
+    publications = list(Records(task.prefix, task.keys, task.payload))
+    redis = FakeAsyncRedis()
+    for each in publications:
+        await redis.set(each.subject, each.payload)
+    with watch:
+        for each in publications:
+            await redis.set(each.subject, each.payload)
+    await redis.aclose()
+    return len(publications)
+
+
+async def py_key_value(task: Task, watch: Stopwatch) -> int:
+    """``put`` of keys that are there, into the MemoryStore."""
+    from key_value.aio.stores.memory import MemoryStore
+
+    values = [(each.subject, json.loads(each.payload)) for each in Records(task.prefix, task.keys, task.payload)]
+    store = MemoryStore()
+    for key, value in values:
+        await store.put(key, value)
+    with watch:
+        for key, value in values:
+            await store.put(key, value)
+    return len(values)
