@@ -22,6 +22,8 @@ _TIMEOUT_S: Final = 30.0
 _FLOW_CONTROL: Final = b"NATS/1.0 100 FlowControl Request\r\n\r\n"
 _ACK_TOKENS: Final = 9
 """Of ``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>``; others have more."""
+_ANSWER, _DATA = b"1", b"2"
+"""The two subscriptions."""
 _IN_REACH: Final = frozenset(("user", "password", "token"))
 
 
@@ -78,7 +80,7 @@ class _Link:
             head = self._line().split()
             if head[0] in (b"MSG", b"HMSG"):
                 body = self._exactly(int(head[-1]) + 2)
-                if head[2] == b"1":
+                if head[2] == _ANSWER:
                     return self._checked(json.loads(body))
             elif head[0] == b"-ERR":
                 raise MeasurementError(f"the server said {b' '.join(head).decode()}")
@@ -106,7 +108,6 @@ class _Link:
         """Read until nothing is pending or sequence *last* was seen; return how many messages there were."""
         buffer = bytearray(_BUFFER_BYTES)
         view = memoryview(buffer)
-        frame = f"\r\nMSG {self._inbox}.data ".encode()
         kept, answered = len(self._rest), b""
         buffer[:kept], self._rest = self._rest, b""
         while True:
@@ -121,9 +122,8 @@ class _Link:
                     answered = reply
                     self._send(f"PUB {reply.decode()} 0\r\n")
                 flow = buffer.find(_FLOW_CONTROL, flow + 1, end)
-            start = _last_frame(buffer, end, frame)
+            start, stop = _last_frame(buffer, end)
             if start >= 0:
-                stop = buffer.find(b"\r\n", start + 2, end)
                 line = bytes(buffer[start + 2 : stop]).split()
                 tokens = line[3].split(b".")
                 if len(tokens) != _ACK_TOKENS:  # with the domain, the account and a random end
@@ -166,12 +166,14 @@ class _Link:
         return answer
 
 
-def _last_frame(buffer: bytearray, end: int, beginning: bytes) -> int:
-    """Return where the last message begins whose first line has arrived, with the line's end before it; or -1."""
-    start = buffer.rfind(beginning, 0, end)
-    while start >= 0 and buffer.find(b"\r\n", start + 2, end) < 0:
-        start = buffer.rfind(beginning, 0, start)
-    return start
+def _last_frame(buffer: bytearray, end: int) -> tuple[int, int]:
+    """Return where the last message begins whose first line has arrived, and where that line ends; or -1."""
+    start = end
+    while (start := buffer.rfind(b"\r\nMSG ", 0, start)) >= 0:
+        stop = buffer.find(b"\r\n", start + 2, end)
+        if stop >= 0 and buffer[start + 2 : stop].split()[2] == _DATA:
+            return start, stop
+    return -1, -1
 
 
 def _credentials(url: SplitResult, where: Where) -> dict[str, str]:

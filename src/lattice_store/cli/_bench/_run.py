@@ -119,7 +119,7 @@ async def writing(task: Task, writers: int) -> AsyncIterator[list[Measured]]:
             process.stdin.write(msgspec.json.encode(task) + b"\n")
         yield done
         for process in processes:
-            out, err = await process.communicate()
+            out, err = await process.communicate(b"")  # before 3.12, nothing to say would leave it open
             done.append(_result(task, process, out, err))
 
 
