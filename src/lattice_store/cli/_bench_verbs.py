@@ -56,12 +56,14 @@ class Amount:
     """On uvloop instead of asyncio's own loop."""
 
     def plan(self, paths: Iterable[str], *, writers: int = 0) -> Plan:
+        from lattice_store.cli._bench._data import Records
         from lattice_store.cli._bench._suites import Plan, has_uvloop
 
         if self.keys < _LEAST_KEYS or self.runs < 1 or writers < 0:
             raise InvalidArgumentError(f"--keys is {_LEAST_KEYS} at least, --runs 1, and --writers 0")
         if self.uvloop and not has_uvloop():
             raise InvalidArgumentError("--uvloop needs uvloop: pip install uvloop")
+        Records("", 0, self.payload)  # refuses sizes that cannot be
         return Plan(
             paths=tuple(paths),
             keys=self.keys,
@@ -209,8 +211,8 @@ def _say(
 
         console = session.console()
         laid_out = table(report.rows, ratios, what)
-        if not session.stdout.isatty():  # a pipe has room
-            console.width = console.measure(laid_out, options=console.options.update(max_width=_WIDEST)).maximum
+        # Nothing is ever cut off: a narrow terminal wraps lines by itself.
+        console.width = console.measure(laid_out, options=console.options.update(max_width=_WIDEST)).maximum
         with session.writing():
             console.print(laid_out)
         session.say(["", *about(report.head)])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import attrs
 import msgspec
 
-from lattice_store.cli._bench._task import Measured, MeasurementError, Task, Where
+from lattice_store.cli._bench._task import FOREIGN, Measured, MeasurementError, Task, Where
 
 _TIMEOUT_S: Final = 900.0
 ENDS_EARLY: Final = frozenset(("watchall",))
@@ -28,6 +28,8 @@ class Runs:
     measured: list[Measured] = attrs.field(factory=list)
     partial: int = 0
     """Runs that ended before all records were there, and do not count."""
+    failure: str = ""
+    """Why a path of another library was given up."""
 
 
 async def in_turns(
@@ -46,15 +48,22 @@ async def in_turns(
         before: what must be done anew for each, off the clock.
 
     Raises:
-        MeasurementError: a process failed, or read or wrote another number of records than there are.
+        MeasurementError: with our own library a process failed, or read or wrote another number of records.
     """
     found = {name: Runs() for name in tasks}
     for number in range(runs):
         for name, task in tasks.items():
             tell(name, number)
+            if found[name].failure:
+                continue
             if before is not None:
                 await before()
-            await _until_whole(msgspec.structs.replace(task, number=number), found[name])
+            try:
+                await _until_whole(msgspec.structs.replace(task, number=number), found[name])
+            except MeasurementError as error:
+                if task.path not in FOREIGN:
+                    raise
+                found[name].failure = str(error)
     return found
 
 

@@ -129,8 +129,9 @@ async def rebuild(ground: Ground, plan: Plan, left_out: Mapping[str, str], tell:
             write = plan.task("write", where=ground.where, prefix=ground.prefix, warm_up=False)
             written = await stack.enter_async_context(writing(write, plan.writers))
         found = await in_turns(tasks, plan.runs, tell)
-    rows = [row(path, plan.keys, runs) for path, runs in found.items()]
+    rows = [row(path, plan.keys, runs) for path, runs in found.items() if not runs.failure]
     add_ratios(rows, REBUILD_RATIOS)
+    _add_cpu_ratio(rows)
     for each in rows:
         _add_what_is_known_of_cold(each, found, sent)
     settings = _settings(ground, plan)
@@ -139,7 +140,11 @@ async def rebuild(ground: Ground, plan: Plan, left_out: Mapping[str, str], tell:
             "writers": plan.writers,
             "updates_per_s": round(sum(each.records / each.seconds for each in written)),
         }
-    return Report(_head(settings, _server(ground), "natsrpy"), rows, dict(left_out))
+    return Report(_head(settings, _server(ground), "natsrpy"), rows, {**left_out, **_failures(found)})
+
+
+def _failures(found: Mapping[str, Runs]) -> dict[str, str]:
+    return {path: runs.failure for path, runs in found.items() if runs.failure}
 
 
 def _settings(ground: Ground, plan: Plan) -> Row:
@@ -148,6 +153,12 @@ def _settings(ground: Ground, plan: Plan) -> Row:
 
 def _server(ground: Ground) -> dict[str, Any]:
     return server_info(ground.where) if can_drain(ground.where) else {}
+
+
+def _add_cpu_ratio(rows: Sequence[Row]) -> None:
+    baseline = next((each["cpu_s"] for each in rows if each["path"] == "watchall"), None)
+    for each in rows:
+        each["times_watchall_cpu"] = None if baseline is None else round(baseline / each["cpu_s"], 3)
 
 
 def _add_what_is_known_of_cold(each: Row, found: Mapping[str, Runs], sent: Mapping[str, int]) -> None:
@@ -180,22 +191,22 @@ async def publish(ground: Ground, plan: Plan, tell: Tell) -> Report:
         keys = math.ceil(plan.keys / _FEWER) if path in _ONE_BY_ONE else plan.keys
         tasks[path] = msgspec.structs.replace(plan.task(path, where=ground.where, prefix=ground.prefix), keys=keys)
     found = await in_turns(tasks, plan.runs, tell, before=ground.make_streams)
-    rows = [row(path, tasks[path].keys, runs) for path, runs in found.items()]
+    rows = [row(path, tasks[path].keys, runs) for path, runs in found.items() if not runs.failure]
     add_ratios(rows, PUBLISH_RATIOS)
-    return Report(_head(_settings(ground, plan), _server(ground)), rows)
+    return Report(_head(_settings(ground, plan), _server(ground)), rows, _failures(found))
 
 
 async def sim(plan: Plan, left_out: Mapping[str, str], tell: Tell) -> Report:
     """Write to the simulator and rebuild from it; beside it, other stores in memory."""
     tasks = {path: plan.task(path) for path in plan.paths if path not in left_out}
     found = await in_turns(tasks, plan.runs, tell)
-    rows = [row(path, plan.keys, runs) for path, runs in found.items()]
+    rows = [row(path, plan.keys, runs) for path, runs in found.items() if not runs.failure]
     stores = [each for each in rows if each["path"] in _OF_STORES]
     add_ratios(stores, SIM_RATIOS)
     for each in rows:
         if each not in stores:
             each.update(dict.fromkeys(SIM_RATIOS))
-    return Report(_head(plan.settings(), {}, "fakeredis", "py-key-value-aio"), rows, dict(left_out))
+    return Report(_head(plan.settings(), {}, "fakeredis", "py-key-value-aio"), rows, {**left_out, **_failures(found)})
 
 
 def _head(settings: Row, server: Mapping[str, Any], *peers: str) -> Row:

@@ -43,6 +43,12 @@ MODULES: Final = {"natsrpy": ("natsrpy",), "fakeredis": ("fakeredis",), "py-key-
 """The modules by which that is seen."""
 
 
+FOREIGN: Final = frozenset(
+    ("watchall", "ordered", "natsrpy", "js-publish", "js-publish-async", "fakeredis", "py-key-value")
+)
+"""Paths through other libraries: where one fails, the others are still worth knowing."""
+
+
 class MeasurementError(LatticeStoreError):
     """A process that measured failed, or did not do what it was asked."""
 
