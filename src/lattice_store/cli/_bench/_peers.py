@@ -1,8 +1,12 @@
-"""Other libraries, where they are installed: for reading natsrpy; beside the simulator, what else lives in memory."""
+"""Other libraries, where they are installed: for reading natsrpy; beside the simulator, what else lives in memory.
+
+They are imported by name, so that neither their absence nor their types are the business of a type checker.
+"""
 
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any, Final
 
 from lattice_store.cli._bench._data import Records
@@ -15,19 +19,17 @@ _FETCH: Final = 10_000  # messages in one request: of those tried, the fastest
 
 async def natsrpy(task: Task, watch: Stopwatch) -> int:
     """Pull fetch, natsrpy's fastest way, and json."""
-    from natsrpy import Nats
-    from natsrpy.js import AckPolicy, DeliverPolicy, PullConsumerConfig
-
+    js = import_module("natsrpy.js")
     where = server_of(task)
     found: dict[str, tuple[int, Any]] = {}
     with watch:
-        client = Nats(where.url.split(","))
+        client = import_module("natsrpy").Nats(where.url.split(","))
         await client.startup()
         stream = await (await client.jetstream()).streams.get(task.stream)
         consumer = await stream.consumers.create(
-            PullConsumerConfig(
-                ack_policy=AckPolicy.NONE,
-                deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
+            js.PullConsumerConfig(
+                ack_policy=js.AckPolicy.NONE,
+                deliver_policy=js.DeliverPolicy.LAST_PER_SUBJECT,
                 filter_subject=f"lc.{task.prefix}.>",
                 max_ack_pending=-1,
                 memory_storage=True,
@@ -42,10 +44,8 @@ async def natsrpy(task: Task, watch: Stopwatch) -> int:
 
 async def fakeredis(task: Task, watch: Stopwatch) -> int:
     """``SET`` of keys that are there, on the asynchronous client."""
-    from fakeredis import FakeAsyncRedis
-
     publications = list(Records(task.prefix, task.keys, task.payload))
-    redis = FakeAsyncRedis()
+    redis = import_module("fakeredis").FakeAsyncRedis()
     for each in publications:
         await redis.set(each.subject, each.payload)
     with watch:
@@ -57,10 +57,8 @@ async def fakeredis(task: Task, watch: Stopwatch) -> int:
 
 async def py_key_value(task: Task, watch: Stopwatch) -> int:
     """``put`` of keys that are there, into the MemoryStore."""
-    from key_value.aio.stores.memory import MemoryStore
-
     values = [(each.subject, json.loads(each.payload)) for each in Records(task.prefix, task.keys, task.payload)]
-    store = MemoryStore()
+    store = import_module("key_value.aio.stores.memory").MemoryStore()
     for key, value in values:
         await store.put(key, value)
     with watch:

@@ -22,7 +22,7 @@ _STATUS: Final = Path("/proc/self/status")
 
 @attrs.define
 class Stopwatch:
-    """What passes inside ``with watch:`` counts."""
+    """What passes inside ``with watch:`` counts; the garbage of what came before is collected first."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -30,6 +30,8 @@ class Stopwatch:
     _since: tuple[float, float] = (0.0, 0.0)
 
     def __enter__(self) -> None:
+        if not self.seconds:
+            gc.collect()
         self._since = time.perf_counter(), time.process_time()
 
     def __exit__(
@@ -55,7 +57,6 @@ def measure(task: Task) -> Measured:
     with asyncio.Runner(loop_factory=_loop_factory(task)) as runner:
         if task.warm_up:
             runner.run(_doing(work, task.small, Stopwatch()))
-        gc.collect()
         records = runner.run(_doing(work, task, watch))
     return Measured(records=records, seconds=watch.seconds, cpu_seconds=watch.cpu_seconds, rss_bytes=watch.rss_bytes)
 
@@ -67,9 +68,7 @@ async def _doing(work: Work, task: Task, watch: Stopwatch) -> int:
 def _loop_factory(task: Task) -> Callable[[], asyncio.AbstractEventLoop] | None:
     if not task.uvloop:
         return None
-    import uvloop
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
     return factory
 
 
