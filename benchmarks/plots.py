@@ -175,7 +175,9 @@ def cost_of_operations(parts: list[Part]) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(count))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda ns, _: f"{ns / 1000:g} µs"))
+    least, most = min(min(row["ns"]) for row in rows), max(max(row["ns"]) for row in rows)
+    axes.set_ylim(least / 4, most * 4)  # wide enough for what is flat to look flat
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda ns, _: duration(ns / 1e9)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("messages in the stream")
     axes.set_ylabel("CPU time of one operation")
