@@ -14,7 +14,6 @@ import pytest
 from lattice_store import Claims, LinkDefinition, OciReference
 from lattice_store._formats import StreamFormat
 from lattice_store.cli._bench._data import Records
-from lattice_store.cli._bench._reach import CAN_BE_WARM
 from lattice_store.cli._bench._run import Runs, in_turns
 from lattice_store.cli._bench._suites import PUBLISH, REBUILD, SIM, missing
 from lattice_store.cli._bench._task import FOREIGN, PLACES, MeasurementError, Task
@@ -42,7 +41,7 @@ def measured(*arguments: str) -> tuple[dict, dict[str, dict]]:
 
 
 def expected(paths: tuple[str, ...]) -> set[str]:
-    return set(paths) - set(missing(paths)) - (set() if CAN_BE_WARM else {"warm"})
+    return set(paths) - set(missing(paths))
 
 
 # -- the records ------------------------------------------------------------------------------------
@@ -115,9 +114,8 @@ def test_rebuild() -> None:
         assert row["cpu_s"] >= 0
         assert row["rss_mb"] > 1
     assert rows["watchall"]["times_watchall"] == rows["drain"]["share_of_drain"] == 1
-    if CAN_BE_WARM:
-        assert rows["warm"]["received_bytes"] < rows["cold"]["received_bytes"]
-        assert rows["warm"]["share_of_cold_bytes"] < 1
+    assert rows["warm"]["received_bytes"] < rows["cold"]["received_bytes"]
+    assert rows["warm"]["share_of_cold_bytes"] < 1
 
 
 @pytest.mark.slow

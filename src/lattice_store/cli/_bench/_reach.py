@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import ssl
-from typing import Any, Final
+from typing import Any
 
 from lattice_store._lattice import Lattice
 from lattice_store.cli._bench._task import Task, Where
 from lattice_store.nats import NatsStorage, connect
-
-CAN_BE_PUBLIC: Final = "public_api" in inspect.signature(connect).parameters
-CAN_BE_LAZY: Final = "eager" in inspect.signature(Lattice.rebuild).parameters
-CAN_BE_WARM: Final = hasattr(Lattice, "save")
 
 
 def server_of(task: Task) -> Where:
@@ -39,34 +34,8 @@ def nats_options(where: Where) -> dict[str, Any]:
 async def our_storage(task: Task, *, public_api: bool = False) -> NatsStorage:
     """Connect with this library, as its users do."""
     where = server_of(task)
-    options = nats_options(where)
-    if public_api and not CAN_BE_PUBLIC:
-        return await _on_a_borrowed_client(task)
-    if public_api:
-        options["public_api"] = True
-    return await connect(where.url.split(","), domain=where.domain, **options)
-
-
-async def _on_a_borrowed_client(task: Task) -> NatsStorage:
-    """What a storage on nats-py's public API was before ``connect`` could make one: a borrowed client, closed too."""
-    from lattice_store.cli._bench._nats_py import connected
-
-    client = await connected(task)
-    storage = NatsStorage(client, domain=server_of(task).domain)
-    storage_aclose = storage.aclose
-
-    async def aclose() -> None:
-        await storage_aclose()
-        await client.close()
-
-    storage.aclose = aclose  # type: ignore[method-assign]
-    return storage
+    return await connect(where.url.split(","), domain=where.domain, public_api=public_api, **nats_options(where))
 
 
 def lattice_on(storage: NatsStorage, task: Task) -> Lattice:
     return Lattice(storage, task.prefix)
-
-
-def eagerness(*, eager: bool) -> dict[str, Any]:
-    """Return the argument of ``rebuild``, if it has one."""
-    return {"eager": True} if eager and CAN_BE_LAZY else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from lattice_store._view import LatticeView
 from lattice_store.cli._bench._data import Records
-from lattice_store.cli._bench._reach import eagerness, lattice_on, our_storage
+from lattice_store.cli._bench._reach import lattice_on, our_storage
 from lattice_store.cli._bench._task import MeasurementError, Task
 from lattice_store.cli._bench._worker import Stopwatch
 
@@ -19,7 +19,7 @@ async def cold(task: Task, watch: Stopwatch) -> int:
 
 
 async def cold_eager(task: Task, watch: Stopwatch) -> int:
-    async with _rebuilt(task, watch, eagerness(eager=True)) as view:
+    async with _rebuilt(task, watch, {"eager": True}) as view:
         return len(view)
 
 
@@ -30,6 +30,8 @@ async def fallback(task: Task, watch: Stopwatch) -> int:
 
 async def warm(task: Task, watch: Stopwatch) -> int:
     async with _rebuilt(task, watch, {"from_snapshot": task.snapshot}) as view:
+        if view.cold_because:
+            raise MeasurementError(f"not warm: {view.cold_because}")
         return len(view)
 
 
@@ -43,7 +45,7 @@ async def cold_ready(task: Task, watch: Stopwatch) -> int:
 async def save(task: Task, watch: Stopwatch) -> int:
     """Write the snapshot that `warm` begins with."""
     async with await our_storage(task) as storage:
-        lattice: Any = lattice_on(storage, task)
+        lattice = lattice_on(storage, task)
         with watch:
             await lattice.save(task.snapshot)
     return task.keys
@@ -56,8 +58,8 @@ async def _rebuilt(
     async with AsyncExitStack() as stack:
         with watch:
             storage = await stack.enter_async_context(await our_storage(task, public_api=public_api))
-            lattice: Any = lattice_on(storage, task)
-            view: LatticeView = await lattice.rebuild(**(how or {}))
+            lattice = lattice_on(storage, task)
+            view = await lattice.rebuild(**(how or {}))
         yield view
 
 

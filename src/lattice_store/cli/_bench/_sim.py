@@ -8,7 +8,6 @@ from lattice_store._formats import StreamFormat
 from lattice_store._lattice import Lattice
 from lattice_store._view import LatticeView
 from lattice_store.cli._bench._data import Records
-from lattice_store.cli._bench._reach import eagerness
 from lattice_store.cli._bench._rebuild import ask
 from lattice_store.cli._bench._task import Task
 from lattice_store.cli._bench._worker import Stopwatch
@@ -51,7 +50,7 @@ async def _rebuild(task: Task, watch: Stopwatch, *, ready: bool = False, eager: 
         lattice: Any = Lattice(storage, task.prefix)
         records = Records(task.prefix, task.keys, task.payload)
         with watch:
-            view: LatticeView = await lattice.rebuild(**eagerness(eager=eager))
+            view: LatticeView = await lattice.rebuild(eager=eager)
             if ready:
                 ask(view, records)
         return view

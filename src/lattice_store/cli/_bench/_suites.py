@@ -14,7 +14,6 @@ import msgspec
 from lattice_store.cli._bench._data import Records
 from lattice_store.cli._bench._drain import can_drain, server_info
 from lattice_store.cli._bench._ground import Ground
-from lattice_store.cli._bench._reach import CAN_BE_WARM
 from lattice_store.cli._bench._rows import Row, add_ratios, environment, row, versions
 from lattice_store.cli._bench._run import Runs, counting, do, in_turns, writing
 from lattice_store.cli._bench._task import MODULES, PEERS, Measured, Task
@@ -105,8 +104,6 @@ def _is_there(path: str) -> bool:
 def not_possible(ground: Ground, paths: Sequence[str]) -> dict[str, str]:
     """Return which of *paths* cannot be measured there, and why."""
     found = missing(paths)
-    if not CAN_BE_WARM:
-        found["warm"] = "this version has no snapshots"
     if not can_drain(ground.where):
         found["drain"] = "it knows neither creds nor nkeys, nor web sockets"
     if ground.where.tls or ground.where.options or ground.where.domain:
