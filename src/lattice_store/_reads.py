@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -108,20 +109,20 @@ class Reader:
         pause_gc: bool = True,
     ) -> LatticeView:
         """Fold one replay; begin again if the stream was replaced under it."""
+        view = GrowingView(self._format, eager=eager, decoding=partial(paused, wanted=pause_gc))
         with paused(wanted=pause_gc):
-            return await self._read(kinds, progress, eager=eager)
+            return await self._read(view, kinds, progress)
 
     async def rebuild_from(self, path: Path, progress: Progress | None, *, eager: bool, pause_gc: bool) -> LatticeView:
         """Begin with a snapshot if that is safe, otherwise with nothing."""
+        empty = GrowingView(self._format, eager=eager, decoding=partial(paused, wanted=pause_gc))
         with paused(wanted=pause_gc):
-            lost_ns = None
             try:
-                view = await continued(await load(path), self._storage, self._format)
+                view = await continued(await load(path), empty, self._storage, self._format)
             except (SnapshotError, ReplayInterruptedError, ConnectionLostError) as error:
                 _log.info("a cold rebuild of lattice %s: %s", self._format.prefix, error)
-                if isinstance(error, ConnectionLostError):
-                    lost_ns = self._clock.monotonic_ns()
-                view = await self._read((), progress, eager=eager, lost_ns=lost_ns)
+                lost_ns = self._clock.monotonic_ns() if isinstance(error, ConnectionLostError) else None
+                view = await self._read(empty, (), progress, lost_ns=lost_ns)
                 view.cold(str(error))
             else:
                 if eager:
@@ -136,7 +137,7 @@ class Reader:
                 f"stream {self._format.stream} does not keep one message per subject: no snapshot of it could be used"
             )
         with paused(wanted=pause_gc):
-            view = await self._read((), None, eager=False)
+            view = await self._read(GrowingView(self._format), (), None)
             created_ns, sequence = view.stream_created_ns, view.revision
             identity = Identity(
                 prefix=self._format.prefix, stream=self._format.stream, created_ns=created_ns, sequence=sequence
@@ -145,17 +146,23 @@ class Reader:
         return sequence
 
     async def _read(
-        self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool, lost_ns: int | None = None
+        self,
+        empty: GrowingView,
+        kinds: Sequence[type[Record]],
+        progress: Progress | None,
+        *,
+        lost_ns: int | None = None,
     ) -> GrowingView:
         """Read once, and begin again where that is safe, as a read is: the stream was replaced, or the link broke.
 
         Args:
+            empty: the kind of view to make; each attempt begins with another like it.
             lost_ns: since when the link is known to be broken.
         """
         attempts = 1
         while True:
             try:
-                return await self._read_once(kinds, progress, eager=eager)
+                return await self._read_once(empty.another(), kinds, progress)
             except ReplayInterruptedError:
                 if attempts == _REBUILD_ATTEMPTS:
                     raise
@@ -173,9 +180,10 @@ class Reader:
         await self._clock.sleep(self._limits.retry_min_ns)
         return lost_ns
 
-    async def _read_once(self, kinds: Sequence[type[Record]], progress: Progress | None, *, eager: bool) -> GrowingView:
-        view, done = GrowingView(self._format, eager=eager), 0
-        subjects = self.subjects(kinds)
+    async def _read_once(
+        self, view: GrowingView, kinds: Sequence[type[Record]], progress: Progress | None
+    ) -> GrowingView:
+        done, subjects = 0, self.subjects(kinds)
         async with self._storage.replay(
             self._format.stream, subjects=subjects, deliver=DELIVER_LAST_PER_SUBJECT
         ) as replay:

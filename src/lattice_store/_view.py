@@ -6,7 +6,8 @@ that needs it: a single subject, or a whole kind. No accessor sees a kind of whi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -47,9 +48,12 @@ class LatticeView:
     the kind they are about are decoded: the first look does that, unless the view was rebuilt with ``eager=True``.
     """
 
-    def __init__(self, format_: StreamFormat) -> None:
+    def __init__(
+        self, format_: StreamFormat, decoding: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._format = format_
         self._revision = 0
+        self._decoding = decoding
         self._unread = Unread()
         self._fold = Fold(format_)
         self._cold_because = ""
@@ -162,7 +166,8 @@ class LatticeView:
     def _decoded(self, kind: Kind | None = None) -> Fold:
         """Return the fold, all values of *kind* decoded, or all there are, foreign ones included."""
         if self._unread:
-            self._fold.load(self._unread.drain("" if kind is None else self._format.start_of(kind)))
+            with self._decoding():
+                self._fold.load(self._unread.drain("" if kind is None else self._format.start_of(kind)))
         return self._fold
 
     def _decoded_for(self, key: Key) -> Fold:
@@ -186,16 +191,29 @@ class GrowingView(LatticeView):
         format_: names and bytes of the lattice.
         eager: decode at once what `absorb` is given.
         snapshot: what the view begins with.
+        decoding: around the decoding of many values, which a reader may want to do something about.
     """
 
-    def __init__(self, format_: StreamFormat, *, eager: bool = False, snapshot: Snapshot | None = None) -> None:
-        super().__init__(format_)
+    def __init__(
+        self,
+        format_: StreamFormat,
+        *,
+        eager: bool = False,
+        snapshot: Snapshot | None = None,
+        decoding: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        super().__init__(format_, decoding)
         self._eager = eager
         self.stream_created_ns = 0
         """When the stream was created that the view is read from."""
         if snapshot is not None:
             self._unread = Unread(snapshot)
             self.advance(snapshot.identity.sequence)
+
+    def another(self, snapshot: Snapshot | None = None) -> GrowingView:
+        """Return a new view of the same kind; one that begins with a snapshot is never eager before its end."""
+        eager = self._eager and snapshot is None
+        return GrowingView(self._format, eager=eager, snapshot=snapshot, decoding=self._decoding)
 
     @property
     def subject_count(self) -> int:

@@ -64,8 +64,11 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
             raise
 
 
-async def continued(snapshot: Snapshot, storage: Storage, format_: StreamFormat) -> GrowingView:
+async def continued(snapshot: Snapshot, empty: GrowingView, storage: Storage, format_: StreamFormat) -> GrowingView:
     """Return the view that the snapshot and all that came since make.
+
+    Args:
+        empty: the kind of view to make.
 
     Raises:
         SnapshotError: it cannot be shown that the snapshot is still true; the text says what is against it.
@@ -73,7 +76,7 @@ async def continued(snapshot: Snapshot, storage: Storage, format_: StreamFormat)
     """
     _check(snapshot, format_, await storage.stream_info(format_.stream))
     await _check_witness(snapshot, storage, format_)
-    view = GrowingView(format_, snapshot=snapshot)
+    view = empty.another(snapshot)
     start = DeliverFromSequence(snapshot.identity.sequence + 1)
     async with storage.replay(format_.stream, subjects=(format_.subjects,), deliver=start) as replay:
         _check(snapshot, format_, replay.stream)
