@@ -17,6 +17,7 @@ Sink: TypeAlias = Callable[[list[Frame]], None]
 """Takes messages of one subscription that arrived together, in order. Must neither wait nor raise."""
 
 _CRLF: Final = b"\r\n"
+_MESSAGES: Final = (b"MSG", b"HMSG")
 _LONGEST_LINE: Final = 1 << 20
 """Far above any control line: what is longer without an end is no NATS."""
 
@@ -60,22 +61,19 @@ class FrameReader:
         runs: list[tuple[bytes, list[Frame]]] = []
         current, run = b"", list[Frame]()
         while (line_end := find(_CRLF, at)) >= 0:
-            line = data[at:line_end].split()
-            begin, kind, words = line_end + 2, line[0] if line else b"", len(line)
-            if kind == b"MSG" and 4 <= words <= 5:
-                block_end = begin
-            elif kind == b"HMSG" and 5 <= words <= 6:
-                block_end = begin + int(line[-2])
-            elif kind in (b"MSG", b"HMSG"):
-                raise ValueError(f"a {kind.decode()} frame with {words} words")
+            words, begin = data[at:line_end].split(), line_end + 2
+            if len(words) == 5 and words[0] == b"MSG":  # a rebuild is made of these
+                _, subject, sid, reply, length = words
+                block_length, total = 0, int(length)
+            elif words and words[0] in _MESSAGES:
+                subject, sid, reply, block_length, total = _parted(words)
             else:
                 others.append(data[at:begin])
                 at = begin
                 continue
-            end = begin + int(line[-1])
+            block_end, end = begin + block_length, begin + total
             if end + 2 > size:
                 break
-            sid = line[2]
             if sid != current:
                 current, run = sid, []
                 if self._sinks.get(sid, run) is None:
@@ -83,7 +81,15 @@ class FrameReader:
                     at, current = end + 2, b""
                     continue
                 runs.append((sid, run))
-            reply = line[3] if words - (kind == b"HMSG") == 5 else b""
-            run.append((line[1], reply, data[block_end:end], data[begin:block_end]))
+            run.append((subject, reply, data[block_end:end], data[begin:block_end]))
             at = end + 2
         return runs, at
+
+
+def _parted(words: list[bytes]) -> tuple[bytes, bytes, bytes, int, int]:
+    """Return subject, subscription, reply or nothing, and lengths of header block and message, of any message's line."""
+    numbers = 2 if words[0] == b"HMSG" else 1
+    if not 3 + numbers <= len(words) <= 4 + numbers:
+        raise ValueError(f"a {words[0].decode()} frame with {len(words)} words")
+    reply = words[3] if len(words) == 4 + numbers else b""
+    return words[1], words[2], reply, int(words[-2]) if numbers == 2 else 0, int(words[-1])

@@ -116,6 +116,9 @@ class NatsReplay(DerivedReplay):
             ordered.receive(frames)
         except ValueError as error:
             self._fail(NotSupportedError(f"a frame of {self._name} that this library cannot read: {error}"))
+        flow = ordered.flow_subject
+        if flow is not None and self._has_room and self._connection.tell_now(flow):
+            ordered.flow_subject, self._flow_answered = None, flow  # at once: meanwhile the server sends nothing
         if ordered.broken or ordered.flow_subject is not None:
             self._attention.set()
         if not self._news.is_set():
@@ -258,9 +261,13 @@ class NatsReplay(DerivedReplay):
                 await self._attention.wait()
         self._attention.clear()
 
+    @property
+    def _has_room(self) -> bool:
+        return self._ordered.buffered < self._limits.replay_buffer
+
     async def _answer_flow_control(self) -> None:
         flow = self._ordered.flow_subject
-        if flow is not None and self._ordered.buffered < self._limits.replay_buffer:
+        if flow is not None and self._has_room:
             self._ordered.flow_subject, self._flow_answered = None, flow
             await self._connection.tell(flow)
 
