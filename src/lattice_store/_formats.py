@@ -127,13 +127,13 @@ class StreamFormat:
         Raises:
             InvalidRecordError: it is not the subject of a record.
         """
-        tokens = subject.removeprefix(self._start).split(".")
-        kind = _BY_TOKEN.get(tokens[0])
+        word, _, token = subject.removeprefix(self._start).partition(".")
+        kind = _BY_TOKEN.get(word)
         if kind is None:
-            raise InvalidRecordError(f"unknown kind of record {tokens[0]!r}")
-        if len(tokens) != 2 or not tokens[1]:
-            raise InvalidRecordError(f"a {tokens[0]} subject ends in exactly one more token")
-        return kind, tokens[1]
+            raise InvalidRecordError(f"unknown kind of record {word!r}")
+        if not token or "." in token:
+            raise InvalidRecordError(f"a {word} subject ends in exactly one more token")
+        return kind, token
 
     def read(self, subject: str, payload: bytes) -> Keyed:
         """Read a stored message.

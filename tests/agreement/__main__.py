@@ -68,7 +68,7 @@ def _fill_all(cells: list[Cell], jobs: int) -> list[Filled]:
         for future in as_completed([pool.submit(fill, cell) for cell in cells]):
             filled = future.result()
             done[filled.version, filled.family] = filled
-            _tell(f"[{len(done)}/{len(cells)}] {filled.summary()}")
+            _tell("\n".join(filter(None, [f"[{len(done)}/{len(cells)}] {filled.summary()}", filled.difference])))
     return [done[cell.version, cell.family] for cell in cells]
 
 
