@@ -260,7 +260,8 @@ class Consumer:
             if (message := messages.get(sequence)) is not None:
                 return message, self.acks.redelivered[sequence] + 1
             self.acks.uncount(sequence)
-            self._settle(self.acks.dropped(sequence))
+            if self._stream.context.profile.gone_redeliveries_settled:
+                self._settle(self.acks.dropped(sequence))
         if self.acks.full:
             return None
         fresh = self.position.take()

@@ -268,6 +268,8 @@ class ServerProfile:
     """Whether a redelivery that nobody could take is lost, and sets the consumer back by one message; up to 2.9."""
     no_redelivery_forgotten: bool = True
     """Whether a redelivery that nobody could take does not count as one, from 2.14 on."""
+    gone_redeliveries_settled: bool = True
+    """Whether a message that has gone before its redelivery counts as acked when its turn comes; from 2.12 on."""
     lost_redeliveries_forgotten: bool = True
     """Whether redeliveries of a message are forgotten when it leaves the stream, from 2.14 on."""
     idle_awaits_acks: bool = True

@@ -103,6 +103,7 @@ _2_11: Final = attrs.evolve(
     priority_needs_policy=False,
     updates_recount=True,
     surplus_recounted=True,
+    gone_redeliveries_settled=False,
 )
 _2_10: Final = attrs.evolve(
     _2_11,

@@ -320,3 +320,19 @@ def test_a_new_filter_wakes_a_consumer_from_2_10_on(version, expected):
         wire.publish(token)
         reached.append(info(wire)["delivered"]["stream_seq"])
     assert reached == expected
+
+
+@pytest.mark.pins("gone_redeliveries_settled")
+@per_version(("2.10", "2.11", (2, 1, 2)), ("2.12", "2.15", (0, 3, 0)))
+def test_a_message_that_has_gone_counts_as_acked_at_its_redelivery_from_2_12_on(version, expected):
+    """A purge of several messages from a file tells nobody; consumers find out when they would deliver again."""
+    wire = Wire.with_stream(version, "baa", storage="file")
+    configure(wire, ack_wait=300_000_000)
+    replies = pull(wire, batch=3)
+    wire.send(replies[0])
+    wire("STREAM.PURGE.S", {"filter": "s.a"})
+    wire.now_ns += SECOND
+    assert (info(wire)["num_ack_pending"], info(wire)["ack_floor"]["stream_seq"]) == (2, 1)
+    assert pull(wire, batch=1, expires=200_000_000) == []
+    told = info(wire)
+    assert (told["num_ack_pending"], told["ack_floor"]["stream_seq"], told["num_redelivered"]) == expected
