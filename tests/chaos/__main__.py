@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 
 from lattice_store.clock import SystemClock
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    logging.getLogger("lattice_store").setLevel(logging.ERROR)  # that links are cut is what is wanted
     with LocalServer() as server:
         asyncio.run(_all(server, asked))
     return 0
@@ -41,7 +43,7 @@ async def _all(server: LocalServer, asked: argparse.Namespace) -> None:
     tell(f"cut links: {asked.cuts} of {asked.cuts} rebuilds equal the stream, {cuts} of them were cut")
     await split_reads(server, runs=asked.splits, keys=60, seed=asked.seed)
     tell(f"split reads: {asked.splits} of {asked.splits} rebuilds equal the stream")
-    largest = await slow_reader(server, keys=asked.keys, pause_s=0.05)
+    largest = await slow_reader(server, keys=asked.keys, turns=5000)
     tell(f"slow reader: {asked.keys} of {asked.keys} records, at most {largest} held, no slow consumer")
 
 

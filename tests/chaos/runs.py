@@ -123,8 +123,8 @@ async def split_reads(server: LocalServer, *, runs: int, keys: int, seed: int) -
         await direct.delete_stream("LATTICECACHE_split")
 
 
-async def slow_reader(server: LocalServer, *, keys: int, pause_s: float, limits: Limits = LIMITS) -> float:
-    """Read every last value with a pause after each batch; return the largest number of messages in one."""
+async def slow_reader(server: LocalServer, *, keys: int, turns: int, limits: Limits = LIMITS) -> float:
+    """Read every last value, idling for *turns* of the event loop after each batch; return the most that one held."""
     payload = b'{"filler":"' + b"x" * 279 + b'"}'
     largest, expected = 0, 1
     async with await connect(server.url, limits=limits) as storage:
@@ -143,7 +143,8 @@ async def slow_reader(server: LocalServer, *, keys: int, pause_s: float, limits:
                     expected += 1
                 if batch.caught_up:
                     break
-                await asyncio.sleep(pause_s)  # what is tried here is a reader that dawdles
+                for _ in range(turns):
+                    await asyncio.sleep(0)
         await storage.delete_stream("LATTICECACHE_slow")
     if expected != keys + 1:
         raise UnlikeTheStreamError(f"{expected - 1} of {keys} records")
