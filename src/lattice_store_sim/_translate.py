@@ -24,4 +24,7 @@ def config_to_core(config: StreamConfig, profile: ServerProfile) -> _stream_conf
 
 def info_from_core(info: _stream.StreamInfo) -> StreamInfo:
     config: dict[str, Any] = msgspec.to_builtins(info.config)
-    return StreamInfo(config=wire.config_from_wire(config), created_ns=info.created_ns, state=info.state)
+    state = info.state
+    if not state.messages and state.first_time_ns is not None:  # what a server up to 2.12 may leave there is not told
+        state = msgspec.structs.replace(state, first_time_ns=None)
+    return StreamInfo(config=wire.config_from_wire(config), created_ns=info.created_ns, state=state)

@@ -19,6 +19,7 @@ from tests.agreement.client import Arrival
 from tests.agreement.ground import Ground
 from tests.agreement.pair import DifferenceError
 from tests.agreement.run import BOUNDED, all_families, run_bounded
+from tests.agreement.scenarios import SCENARIOS, play
 from tests.agreement.sides import Running, Side
 from tests.agreement.simulated import Simulated
 
@@ -36,6 +37,15 @@ def test_simulator_agrees_with_the_server(family, nats_server: LocalServer, caps
     assert tally.operations > 0
     with capsys.disabled():
         print(f"\n{family.name}: {tally.summary()}, {tally.share(rows):.0%} of {len(rows)} expected outcomes reached")  # noqa: T201 - its purpose
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_simulator_agrees_about(scenario, nats_server: LocalServer) -> None:
+    with Ground(nats_server, NEWEST) as ground:
+        play(scenario, ground)
+    assert ground.tally.operations > 0
 
 
 @pytest.mark.nats

@@ -23,6 +23,7 @@ from tests.mutants.mutations import MUTATIONS, SOURCES, Mutation
 
 ROOT = SOURCES.parent
 AGREEMENT = "tests/agreement/test_agreement.py::test_simulator_agrees_with_the_server"
+SCENARIOS = "tests/agreement/test_agreement.py::test_simulator_agrees_about"
 NAIVE = "tests/unit/sim/test_naive.py"
 FAILED = re.compile(r"^FAILED .*?\[(.+?)\]|^FAILED ", re.MULTILINE)
 NOT_RUN = 2
@@ -38,7 +39,7 @@ class Verdict(NamedTuple):
     naive: bool
 
     def row(self) -> str:
-        found = f"family `{self.agreement}`" if self.agreement else "**not found**"
+        found = f"`{self.agreement}`" if self.agreement else "**not found**"
         return f"| {self.bug} | {found} | {'yes' if self.naive else 'no'} |"
 
 
@@ -66,7 +67,7 @@ def _arguments() -> argparse.Namespace:
 def _require_that_nothing_fails_without_a_bug() -> None:
     with tempfile.TemporaryDirectory() as copied:
         shutil.copytree(SOURCES, copied, dirs_exist_ok=True)
-        done = _run(Path(copied), [AGREEMENT, NAIVE])
+        done = _run(Path(copied), [AGREEMENT, SCENARIOS, NAIVE])
     if done.returncode:
         sys.exit(f"{done.stdout[-_TOLD:]}\nthis fails already without any bug")
 
@@ -77,14 +78,15 @@ def _try(mutation: Mutation) -> Verdict:
         shutil.copytree(SOURCES, sources, dirs_exist_ok=True)
         path = mutation.path(sources)
         path.write_text(mutation.applied(path.read_text()))
-        by_agreement = _failure(sources, [f"{AGREEMENT}[{mutation.family}]"]) or _failure(sources, [AGREEMENT])
+        first = [SCENARIOS, f"{AGREEMENT}[{mutation.family}]"]
+        by_agreement = _failure(sources, first) or _failure(sources, [AGREEMENT])
         verdict = Verdict(mutation.bug, by_agreement, bool(_failure(sources, [NAIVE])))
     print(verdict.row(), file=sys.stderr, flush=True)  # noqa: T201  # its purpose
     return verdict
 
 
 def _failure(sources: Path, tests: Sequence[str]) -> str:
-    """Return the family, or else the word "test", that fails first on those sources; empty if none does."""
+    """Return the family or scenario, or else the word "test", that fails first on those sources; empty if none does."""
     done = _run(sources, tests)
     if done.returncode >= NOT_RUN:
         sys.exit(f"{done.stdout[-_TOLD:]}{done.stderr[-_TOLD:]}\nthe tests could not be run")

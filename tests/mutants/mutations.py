@@ -180,7 +180,7 @@ MUTATIONS = (
     Mutation(
         "one ack is enough though others are interested",
         *("retention", "_core/_retention"),
-        "if message is not None and not _is_needed(stream, message):",
+        "if message is not None and not (others_asked and _is_needed(stream, message)):",
         "if message is not None:",
     ),
     Mutation(

@@ -149,6 +149,8 @@ class ServerProfile:
     the first of it, in 2.10 also from the sequence on that is as high as it acks many; up to 2.9 all above the floor."""
     longer_filters_hide_stars: bool = False
     """Whether a filter that ends in ``*`` interests nobody in a token with which a longer filter goes on; 2.10 and 2.11."""
+    work_queues_ask_others: bool = True
+    """Whether a work queue keeps what was acked if another consumer wants it by now; from 2.12 on."""
     skipped_ids_lead_there: bool = True
     """Whether a duplicate of a message that interested nobody is told its sequence; 0 up to 2.9."""
     skipped_rollups_purge: bool = True

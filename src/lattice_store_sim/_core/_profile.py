@@ -104,6 +104,7 @@ _2_11: Final = attrs.evolve(
     updates_recount=True,
     surplus_recounted=True,
     gone_redeliveries_settled=False,
+    work_queues_ask_others=False,
 )
 _2_10: Final = attrs.evolve(
     _2_11,

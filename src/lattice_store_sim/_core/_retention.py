@@ -66,11 +66,13 @@ def _is_needed(stream: Stream, message: Message) -> bool:
 
 def settled(stream: Stream, sequences: Iterable[int]) -> None:
     """Remove what a reader is done with, unless another one needs it."""
-    if stream.config.retention == "limits":
+    retention, profile = stream.config.retention, stream.context.profile
+    if retention == "limits":
         return
+    others_asked = retention == "interest" or profile.work_queues_ask_others
     for sequence in sequences:
         message = stream.log.messages.get(sequence)
-        if message is not None and not _is_needed(stream, message):
+        if message is not None and not (others_asked and _is_needed(stream, message)):
             stream.log.remove(sequence)
 
 

@@ -33,7 +33,7 @@ _SETTINGS: list[dict[str, Any]] = [
     {"max_age": _MINUTE_NS, "duplicate_window": 300 * _MS},
 ]
 _TTL_SETTINGS: list[dict[str, Any]] = [
-    {"allow_msg_ttl": True},
+    *[{"allow_msg_ttl": True}] * 3,
     {"allow_msg_ttl": True, "max_age": 400 * _MS},
     {"subject_delete_marker_ttl": _MINUTE_NS, "max_age": 400 * _MS},
     {"subject_delete_marker_ttl": SECOND_NS, "max_msgs_per_subject": 1},
@@ -56,6 +56,8 @@ _HEADERS: list[list[tuple[str, str]]] = [
 _TTLS: list[list[tuple[str, str]]] = [[("Nats-TTL", ttl)] for ttl in ("1s", "1999ms", "never", "3600")]
 
 Messages = list[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]
+
+_FIRST_SEQUENCES = range(1, 9)
 
 slots = st.sampled_from([0, 1])
 messages: st.SearchStrategy[Messages] = st.lists(
@@ -99,9 +101,9 @@ class Time(Family):
         first=st.tuples(messages, messages),
     )
     def begin(self, data: st.DataObject, storages: tuple[str, str], first: tuple[Messages, Messages]) -> None:
-        choices = _SETTINGS + (_TTL_SETTINGS * 2 if self._knows_ttls else [])
+        choices = _TTL_SETTINGS if self._knows_ttls else _SETTINGS, _SETTINGS + _REFUSING * 3
         for slot, storage in enumerate(storages):
-            self.settings[slot] = data.draw(st.sampled_from(choices if slot == 0 else choices + _REFUSING * 6))
+            self.settings[slot] = data.draw(st.sampled_from(choices[slot]))
             self.create(slot, storage, **self.settings[slot])
             self.send(slot, first[slot])
 
@@ -118,12 +120,15 @@ class Time(Family):
             self.settings[slot].keys() & {"allow_msg_ttl", "subject_delete_marker_ttl"}
         )
 
-    @rule(milliseconds=st.sampled_from([50, 250, 450, 1100]))
+    @rule(milliseconds=st.sampled_from([50, 250, 450, 1600, 1600]))
     def wait(self, milliseconds: int) -> None:
+        """Ask what is left right then: states are given time to become equal, in which what is late comes due."""
         self.pair.let_pass(milliseconds * _MS)
+        for slot in self.streams:
+            self.requests((f"STREAM.MSG.GET.{self.stream(slot)}", {"seq": sequence}) for sequence in _FIRST_SEQUENCES)
         compare_states(self.pair)
 
-    @rule(slot=slots, sequence=st.integers(1, 8))
+    @rule(slot=slots, sequence=st.sampled_from(_FIRST_SEQUENCES))
     def get(self, slot: int, sequence: int) -> None:
         self.request(f"STREAM.MSG.GET.{self.stream(slot)}", {"seq": sequence})
         if not self._loses_last(slot):

@@ -3,7 +3,7 @@
 import pytest
 
 from lattice_store.errors import ApiError, NotSupportedError, StorageTimeoutError
-from lattice_store.model import Expect
+from lattice_store.model import Expect, StorageType, StreamConfig
 from lattice_store_sim import SimStorage
 from tests.unit.sim.helpers import config
 
@@ -64,3 +64,16 @@ async def test_a_replay_of_a_subject_outside_the_stream_is_refused_up_to_2_9(ver
         else:
             async with storage.replay("S", subjects=("other",)) as replay:
                 assert replay.caught_up
+
+
+@pytest.mark.parametrize("version", ["2.10", "2.12", "2.15"])
+async def test_an_emptied_stream_has_no_first_time_whatever_a_server_leaves_there(version):
+    async with SimStorage(profile=version) as storage:
+        await storage.create_stream(StreamConfig(name="S", subjects=("s.>",), storage=StorageType.MEMORY))
+        for _ in range(2):
+            await storage.publish("s.a", b"x")
+        await storage.delete_message("S", 2)
+        assert await storage.purge("S", before_sequence=2) == 1
+        state = (await storage.stream_info("S")).state
+        assert (state.messages, state.first_time_ns) == (0, None)
+        assert state.last_time_ns is not None

@@ -142,3 +142,23 @@ def test_another_filter_lets_go_what_only_the_old_one_kept_from_2_10_on(version,
     wire.publish("b")
     put(wire, "DURABLE.CREATE.S.C", {**consumer, "filter_subject": "s.b"})
     assert kept(wire) == expected
+
+
+@pytest.mark.pins("work_queues_ask_others")
+@per_version(("2.9", "2.11", 2), ("2.12", "2.15", 1))
+def test_a_work_queue_keeps_what_another_consumer_wants_by_now_from_2_12_on(version, expected):
+    """A consumer acks what it wanted before its filter was changed, and another wants it since."""
+    wire = Wire.with_stream(version, retention="workqueue")
+    wire.publish("a.x")
+    wire.publish("a")
+
+    def configure(name: str, **config: str) -> None:
+        settings = {"durable_name": name, "ack_policy": "explicit", **config}
+        wire(f"CONSUMER.DURABLE.CREATE.S.{name}", {"stream_name": "S", "config": settings})
+
+    configure("one")
+    (delivered,) = wire.ask("CONSUMER.MSG.NEXT.S.one", {"batch": 1})
+    configure("one", filter_subject="s.a")
+    configure("two", filter_subject="s.a.>")
+    wire.send(delivered.reply)
+    assert wire.state()["first_seq"] == expected
