@@ -18,7 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from page import page  # beside this file
+import scale_page  # beside this file
+from page import page
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -31,6 +32,7 @@ class Step(NamedTuple):
 
     name: str
     commands: list[list[str]]
+    ending: str = "jsonl"
 
 
 class Size(NamedTuple):
@@ -44,14 +46,21 @@ class Size(NamedTuple):
     payloads: tuple[int, ...]
     micro: list[str]
     """Options of the scripts that measure single operations."""
+    costs: list[str]
+    restart: list[str]
+    """Options of the scripts behind the page about scale."""
 
 
-FULL = Size(100_000, 7, (1_000, 10_000, 100_000, 1_000_000), 3, (130, 292, 1000, 4000), [])
-QUICK = Size(200, 1, (100, 200), 1, (130, 292), ["--messages", "200", "--runs", "1", "--largest", "1000"])
+FULL = Size(100_000, 7, (1_000, 10_000, 100_000, 1_000_000), 3, (130, 292, 1000, 4000), [],
+            ["--keys", "10000", "100000", "1000000", "--runs", "3"], [])  # fmt: skip
+QUICK = Size(200, 1, (100, 200), 1, (130, 292), ["--messages", "200", "--runs", "1", "--largest", "1000"],
+             ["--keys", "2000", "--runs", "1", "--probes", "2", "--together", "500", "--clients", "1", "2",
+              "--cluster", "300"],
+             ["--hosts", "20", "--keys", "2000"])  # fmt: skip
 
 
-def steps(size: Size, python: list[str], other: Path | None) -> Iterator[Step]:
-    """Yield all there is to measure, the headline first."""
+def steps(size: Size, python: list[str], other: Path | None, folder: Path) -> Iterator[Step]:
+    """Yield all there is to measure, the headline first; what a step makes in *folder*, a later one may read."""
     amount = ["--keys", str(size.keys), "--runs", str(size.runs)]
     rebuild = [*python, "bench", "rebuild", "-o", "jsonl"]
     yield Step("rebuild", [[*rebuild, *amount]])
@@ -74,6 +83,9 @@ def steps(size: Size, python: list[str], other: Path | None) -> Iterator[Step]:
     yield Step("message-type", [[sys.executable, str(HERE / "bench_message_type.py"), *few_keys, *few_runs]])
     yield Step("import", [[sys.executable, str(HERE / "bench_import.py"), *few_runs]])
     yield Step("json", [[sys.executable, str(HERE / "bench_json.py"), *few_runs]])
+    yield Step("costs", [[sys.executable, str(HERE / "measure_costs.py"), *size.costs]], "json")
+    costs = ["--costs", str((folder / "costs.json").resolve())]
+    yield Step("restart", [[sys.executable, str(HERE / "simulate_restart.py"), *costs, *size.restart]])
 
 
 def command(python: str) -> list[str]:
@@ -89,7 +101,7 @@ def run(step: Step, folder: Path) -> None:
     with unfinished.open("wb") as file:
         for each in step.commands:
             subprocess.run(each, check=True, stdout=file, cwd=ROOT)
-    unfinished.replace(folder / f"{step.name}.jsonl")
+    unfinished.replace(folder / f"{step.name}.{step.ending}")
     print(f"{step.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -123,15 +135,18 @@ def main() -> None:
         print("matplotlib is not installed: no plots will be drawn", file=sys.stderr)
     if not options.plots:
         other = None if options.quick else other_python(options.other_python)
-        for step in steps(QUICK if options.quick else FULL, command(sys.executable), other):
+        for step in steps(QUICK if options.quick else FULL, command(sys.executable), other, options.out):
             if step.name not in options.skip and (not options.only or step.name in options.only):
                 run(step, options.out)
     if has_matplotlib:
-        from plots import draw_all
+        from plots import PLOTS, draw_all
+        from restart_plots import PLOTS as RESTART_PLOTS
 
-        for path in draw_all(options.out):
+        for path in draw_all(options.out, PLOTS | RESTART_PLOTS):
             print(os.path.relpath(path), file=sys.stderr)
     (options.out / "README.md").write_text(page(options.out))
+    if options.out.resolve() == OUT and (OUT / "restart.jsonl").exists():
+        scale_page.write()
 
 
 if __name__ == "__main__":

@@ -190,7 +190,8 @@ def cost_of_operations(parts: list[Part]) -> Figure:
     return figure
 
 
-PLOTS: dict[str, tuple[str, Callable[[list[Part]], Figure]]] = {
+Plots = dict[str, tuple[str, Callable[[list[Part]], Figure]]]
+PLOTS: Plots = {
     "rebuild-keys": ("rebuild-keys", rebuild_against_keys),
     "rebuild-per-key": ("rebuild-keys", cost_of_a_key),
     "rebuild-payload": ("rebuild-payload", rebuild_against_payload),
@@ -202,10 +203,10 @@ PLOTS: dict[str, tuple[str, Callable[[list[Part]], Figure]]] = {
 """By the name of the picture: the file it is made of, and how."""
 
 
-def draw_all(folder: Path) -> Iterator[Path]:
+def draw_all(folder: Path, plots: Plots) -> Iterator[Path]:
     """Draw every plot whose figures are there; yield the files."""
     with mpl.rc_context(STYLE):
-        for name, (source, draw) in PLOTS.items():
+        for name, (source, draw) in plots.items():
             if not (folder / f"{source}.jsonl").exists():
                 continue
             figure = draw(read(folder / f"{source}.jsonl"))
