@@ -127,6 +127,8 @@ def creations(source: Source) -> Iterator[str]:
         ("any other request", "info_wall_ms"),
     ):
         yield line([name, *(span(each["requests"][field] / 1e3) for each in sizes)])
+    given_up = (str(each["requests"]["at_once_timed_out"]) for each in sizes)
+    yield line([f"of the {at_once}, not answered within the usual {TIMEOUT_S} s", *given_up])
 
 
 def whole_starts(source: Source) -> Iterator[str]:

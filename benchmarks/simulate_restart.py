@@ -135,12 +135,7 @@ def main() -> None:
     print(json.dumps({**head, "settings": settings}))
     for scenario in scenarios():
         outcome = simulate(replace(scenario, **wanted), costs, options.seed)
-        busiest = max(outcome.loads, key=lambda load: sum(load.cpu.values()))
-        over_time = {
-            "ready": list(curve(outcome)),
-            "gbit": [[second, round(sent * 8 / 1e9, 3)] for second, sent in sorted(busiest.sent.items())],
-        }
-        print(json.dumps({**row("scenario", outcome), **over_time}), flush=True)
+        print(json.dumps({**row("scenario", outcome), "ready": list(curve(outcome))}), flush=True)
     for scenario in sizes():
         if not wanted or scenario.hosts * scenario.keys <= settings["hosts"] * settings["keys"]:
             print(json.dumps(row("size", simulate(scenario, costs, options.seed))), flush=True)
