@@ -229,8 +229,8 @@ def found(source: Source) -> Iterator[str]:
         f"{span(cold['server_cpu_s'])} and {span(warm['server_cpu_s'])} of CPU time."
     )
     yield (
-        f"- Jitter alone shortens little: spread over ten minutes, the last cold host is ready after {span(slow['last_s'])}, spread over half an "
-        f"hour after {span(slower['last_s'])}. It takes the peak off: the longest wait for an answer falls from {span(cold['longest_wait_s'])} to "
+        f"- Jitter takes away the peak, not the work: spread over ten minutes, the last cold host is ready after {span(slow['last_s'])}, spread over half an "
+        f"hour after {span(slower['last_s'])}. The longest wait for an answer falls from {span(cold['longest_wait_s'])} to "
         f"{span(slow['longest_wait_s'])}, and with half an hour the median host is ready after {span(slower['median_s'])}, its own wait included."
     )
     yield (
