@@ -35,6 +35,8 @@ def main() -> int:
     ]
     today = dt.datetime.now(dt.UTC).date().isoformat()  # noqa: TID251 - a report bears its date
     report = Report(date=today, cells=_fill_all(cells, asked.jobs), unavailable=unavailable)
+    if asked.amend:
+        report = Report.read(asked.report.with_suffix(".json")).amended(report)
     print(report.text())  # noqa: T201 - a command's output
     if asked.report:
         asked.report.write_text(report.markdown())
@@ -52,7 +54,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=3, help="cells at a time; some wait more than they work")
     parser.add_argument("--report", type=Path, metavar="PAGE.md", help="also written beside it as JSON")
-    return parser.parse_args()
+    parser.add_argument("--amend", action="store_true", help="put the cells into the report that is there")
+    asked = parser.parse_args()
+    if asked.amend and not asked.report:
+        parser.error("--amend goes with --report")
+    return asked
 
 
 def _shares(names: list[str], operations: int) -> dict[str, int]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from tests.agreement.cells import Filled
+from tests.agreement.run import all_families
+from tests.agreement.servers import PROFILE_OF
+from tests.agreement.tally import Tally
 
 _WHAT: Final = (
     "Every operation was sent, byte for byte the same, to the simulator with the profile of a version and to a real "
@@ -136,6 +142,19 @@ class Report:
             ],
         }
 
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """Read what `json` wrote: of a difference only that there was one."""
+        said = json.loads(path.read_text())
+        return cls(
+            date=said["date"], cells=[_filled_again(cell) for cell in said["cells"]], unavailable=said["unavailable"]
+        )
+
+    def amended(self, newer: Report) -> Report:
+        """Return this report with the cells that were filled anew in place of its own."""
+        cells = [newer._cell(cell.version, cell.family) or cell for cell in self.cells]
+        return attrs.evolve(newer, cells=cells, unavailable={**self.unavailable, **newer.unavailable})
+
     @property
     def _versions(self) -> list[str]:
         return list(dict.fromkeys(cell.version for cell in self.cells))
@@ -146,6 +165,25 @@ class Report:
 
     def _cell(self, version: str, family: str) -> Filled | None:
         return next((cell for cell in self.cells if (cell.version, cell.family) == (version, family)), None)
+
+
+def _filled_again(said: dict[str, Any]) -> Filled:
+    family = all_families()[said["family"]]
+    tally = Tally(
+        examples=said["examples"],
+        operations=said["operations"],
+        states=said["states"],
+        reached=Counter({(rule, outcome): count for rule, outcome, count in said["reached"]}),
+        sent=Counter(said["sent"]),
+    )
+    return Filled(
+        version=said["version"],
+        family=said["family"],
+        tally=tally,
+        expected=family.rows(PROFILE_OF[said["version"]]),
+        difference="met in an earlier run" if said["differences"] else "",
+        seconds=said["seconds"],
+    )
 
 
 def _filled(cell: Filled | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -92,3 +93,17 @@ def test_a_version_only_debian_has_says_so_elsewhere(tmp_path: Path, monkeypatch
 
 def test_every_profile_has_a_version_to_be_held_against() -> None:
     assert list(PROFILE_OF.values()) == ["2.9", "2.10", "2.11", "2.12", "2.14", "2.15"]
+
+
+def test_cells_that_were_filled_anew_take_the_place_of_those_before(tmp_path: Path) -> None:
+    before = report(cell("2.14.6", ok=3, full=1), cell("2.15.1", ok=1, difference="something"))
+    (tmp_path / "before.json").write_text(json.dumps(before.json()))
+    read = Report.read(tmp_path / "before.json")
+    assert read.agreement() == before.agreement()
+    assert [cell.tally for cell in read.cells] == [cell.tally for cell in before.cells]
+    amended = read.amended(report(cell("2.15.1", ok=7, full=2)))
+    assert [(one.version, one.tally.operations, one.differences) for one in amended.cells] == [
+        ("2.14.6", 4, 0),
+        ("2.15.1", 9, 0),
+    ]
+    assert not read.good
