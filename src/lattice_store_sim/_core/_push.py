@@ -91,7 +91,10 @@ class Push:
     @property
     def deadline_ns(self) -> int | None:
         """When the silence has lasted for an idle heartbeat."""
-        return self._silent_since_ns + self.config.idle_heartbeat if self.config.idle_heartbeat else None
+        beat_ns = (
+            self.config.idle_heartbeat
+        )  # negative where versions up to 2.11 accept that: no beat, and no end of them
+        return self._silent_since_ns + beat_ns if beat_ns > 0 else None
 
     def beat(self, now_ns: int, last: tuple[int, int]) -> None:
         """Break the silence, if anybody listens."""

@@ -336,3 +336,12 @@ def test_a_message_that_has_gone_counts_as_acked_at_its_redelivery_from_2_12_on(
     assert pull(wire, batch=1, expires=200_000_000) == []
     told = info(wire)
     assert (told["num_ack_pending"], told["ack_floor"]["stream_seq"], told["num_redelivered"]) == expected
+
+
+@pytest.mark.parametrize("version", ["2.9", "2.10", "2.11"])
+def test_a_negative_heartbeat_is_none(version):
+    """It is accepted up to 2.11; each moment would be one at which the next is due."""
+    wire = Wire.with_stream(version, "a")
+    configure(wire, deliver_subject="elsewhere", idle_heartbeat=-1)
+    wire.now_ns += SECOND
+    assert info(wire)["num_pending"] == 1
