@@ -20,7 +20,8 @@ from tests.agreement.tally import Tally
 _WHAT: Final = (
     "Every operation was sent, byte for byte the same, to the simulator with the profile of a version and to a real "
     "server of that version; every message that came back was compared, and every few steps the whole state of all "
-    "streams and consumers. Streams are on memory and on file storage. Each cell says how many operations were compared."
+    "streams and consumers. Streams are on memory and on file storage. Each cell says how many operations were compared; "
+    "one can be filled anew without the others (`python -m tests.agreement --amend`)."
 )
 _WHY: Final = (
     "Agreement about nothing is none: each family names the outcomes it must meet, such as a refusal by its code and "
