@@ -105,7 +105,8 @@ def test_far_ahead_a_wildcard_asks_the_subjects():
     assert _reads.next_of(log, "*.z", 5) == 0
 
 
-@given(st.integers(0, 11), st.sampled_from(["2.9", "2.10", "2.11"]), st.sampled_from(StorageType), st.integers(0, 130))
+# At least two messages are left: 2.10 finds an only one for any later time, which a test of its own holds to.
+@given(st.integers(0, 10), st.sampled_from(["2.9", "2.10", "2.11"]), st.sampled_from(StorageType), st.integers(0, 130))
 def test_older_versions_find_a_time_where_only_the_beginning_was_removed(removed, version, storage, hundredth):
     leading = range(1, removed + 1)
     log = filled(["s.a"] * 12, leading, PROFILES[version], storage=storage)
