@@ -128,3 +128,11 @@ def test_messages_are_given_out_once_and_in_the_order_they_came():
     assert unread.pop("lc.default.claims.M1") is None
     assert [message.sequence for message in unread.drain()] == [2]
     assert not unread
+
+
+@given(histories)
+def test_loading_gives_what_applying_gives(messages):
+    applied = GrowingView(FORMAT)
+    for message in messages:
+        applied.apply(message)
+    assert state(absorbed(messages, eager=True)) == state(applied)
