@@ -131,6 +131,7 @@ class Ordered:
         if sequence > self.sequence:
             self.sequence = self.delivered = sequence
         if not self.caught_up and (self.pending == 0 or sequence >= self._target):
+            self._advance(self._target)  # nothing pending: what the stream held above this message has been removed
             self._catch_up()
 
     def _control(self, reply: bytes, block: bytes) -> None:

@@ -229,6 +229,20 @@ async def check_replay_batches_say_how_far_they_reach(storage: Storage, streams:
         equal((len(received), reached), (300, 300), "messages, and the sequence reached")
 
 
+async def check_replay_caught_up_reaches_the_end_of_its_stream(storage: Storage, streams: Streams) -> None:
+    """Also where the stream's last messages were removed, or a filter passes them by: nothing more will come of them."""
+    stream = await streams.new()
+    await stream.fill("a", "b", "a", "c", "d")
+    await storage.delete_message(stream.name, 5)
+    for deliver in (DELIVER_ALL, DELIVER_LAST_PER_SUBJECT, DeliverFromSequence(2), DeliverLast()):
+        for subjects in ((), ("a",), ("a", "b")):
+            async with reading(stream, *subjects, deliver=deliver) as reader:
+                reached = 5  # unless there is something to wait for
+                while not reader.replay.caught_up:
+                    reached = (await reader.batch()).sequence
+                equal(reached, 5, f"sequence reached by {deliver} on {subjects or 'everything'}")
+
+
 async def check_replay_message_by_message(storage: Storage, streams: Streams) -> None:
     """Iterating messages gives what the batches hold."""
     stream = await streams.new()
