@@ -13,24 +13,28 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from lattice_store._changes import Change, CorruptRecord, Entry, Held, RecordCorrupt, RecordPut, RecordRemoved
-from lattice_store._formats import StreamFormat
+from lattice_store._formats import UNCOMMON, CommonlyKeyed, StreamFormat
+from lattice_store._json import UNREADABLE
 from lattice_store._records import (
     Claims,
     ClaimsKey,
     Key,
+    Kind,
     LinkDefinition,
     LinkKey,
     OciReference,
     OciReferenceKey,
     Record,
+    kind_of,
 )
 from lattice_store.errors import CorruptRecordError, InvalidRecordError
 from lattice_store.model import Message
 
+_FOREIGN: Final[tuple[Callable[[str, bytes], CommonlyKeyed], dict[Any, Any]]] = (lambda _token, _payload: UNCOMMON, {})
 _SHORTEST_ALIAS: Final = 2  # hosts ignore shorter ones (wasmcloud-otp host_core/claims/manager.ex)
 
 
@@ -42,29 +46,44 @@ class Fold:
         self.claims: dict[ClaimsKey, Entry[Claims]] = {}
         self.links: dict[LinkKey, Entry[LinkDefinition]] = {}
         self.oci_references: dict[OciReferenceKey, Entry[OciReference]] = {}
-        self._by_key_type: dict[type, dict[Any, Entry[Any]]] = {
-            ClaimsKey: self.claims,
-            LinkKey: self.links,
-            OciReferenceKey: self.oci_references,
+        self._of_kind: dict[Kind, dict[Any, Entry[Any]]] = {
+            Kind.CLAIMS: self.claims,
+            Kind.LINK: self.links,
+            Kind.OCI_REFERENCE: self.oci_references,
         }
+        self._readers = {
+            format_.start_of(kind).removesuffix("."): (format_.common_reader(kind), entries)
+            for kind, entries in self._of_kind.items()
+        }
+        """What a subject begins with, how its values are read, and where they go."""
         self.corrupt: dict[str, CorruptRecord] = {}
-        self.aliases: dict[str, dict[ClaimsKey, int]] = {}
-        """Who claims a call alias, and at which revision."""
-        self._held: dict[str, Held] = {}
+        self._aliases: dict[str, tuple[Entry[Claims], ...]] | None = None
+        """Who claims a call alias; made when first asked for."""
+        self._said: dict[str, Held | Entry[Any]] = {}
+        """What each subject says. An entry says it of its own subject: most subjects are the only one of their record."""
         self._speakers: dict[Key, tuple[str, ...]] = {}
         """The subjects that speak of a key, unless they are just those of its entry."""
 
     def entries(self, key: Key) -> dict[Any, Entry[Any]]:
         """Return the records among which that of *key* would be."""
-        entries = self._by_key_type.get(type(key))
-        if entries is None:
-            raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
-        return entries
+        return self._of_kind[kind_of(key)]
 
     def held_by(self, key: Key) -> tuple[Held, ...]:
         """Return what every subject that speaks of *key* says, newest first. The first decides."""
-        all_held = [self._held[subject] for subject in self._speaking_of(key)]
+        all_held = [held for subject in self._speaking_of(key) if (held := self._held(subject)) is not None]
         return tuple(sorted(all_held, key=lambda held: -held.revision))
+
+    def aliases(self) -> dict[str, tuple[Entry[Claims], ...]]:
+        """Return who claims each call alias."""
+        if self._aliases is None:
+            self._aliases = {}
+            for entry in self.claims.values():
+                self._index_alias(None, entry)
+        return self._aliases
+
+    def _held(self, subject: str) -> Held | None:
+        said = self._said.get(subject)
+        return Held(subject, said.revision, said.record.key, said.record) if isinstance(said, Entry) else said
 
     def _speaking_of(self, key: Key) -> tuple[str, ...]:
         if (speakers := self._speakers.get(key)) is not None:
@@ -80,33 +99,32 @@ class Fold:
         A rebuild that decodes everything is made of this loop. Common is a message that is a record, the only one of its
         subject and of its key.
         """
-        held, read, by_key_type, speakers = self._held, self._format.read, self._by_key_type, self._speakers
+        said, speakers, readers = self._said, self._speakers, self._readers
+        self._aliases = None
         for message in messages:
-            subject, revision = message.subject, message.sequence
-            if subject in held:
-                self.apply(message)
-                continue
+            subject, payload = message.subject, message.payload
+            head, _, token = subject.rpartition(".")
+            read, entries = readers.get(head, _FOREIGN)
             try:
-                key, record = read(subject, message.payload)
-            except InvalidRecordError:
+                key, record = read(token, payload)
+            except UNREADABLE:
+                key, record = UNCOMMON
+            if record is None:
                 self.apply(message)
                 continue
-            one = held[subject] = Held(subject, revision, key, record)
-            if record is None or (speakers and key in speakers):
-                self._replace(None, one)
-                continue
-            entry: Entry[Any] = Entry(record, revision, (subject,))
-            if by_key_type[type(key)].setdefault(key, entry) is not entry:
-                self._replace(None, one)
-            elif type(record) is Claims:
-                self._index_alias(None, entry)
+            entry: Entry[Any] = Entry(record, message.sequence, (subject,))
+            if (speakers and key in speakers) or said.setdefault(subject, entry) is not entry:
+                self.apply(message)
+            elif entries.setdefault(key, entry) is not entry:
+                del said[subject]
+                self.apply(message)
 
     def apply(self, message: Message) -> list[Change]:
         """Fold one message in; return what changed. A message not newer than the subject's last changes nothing."""
-        former = self._held.get(message.subject)
+        former = self._held(message.subject)
         if former is not None and message.sequence <= former.revision:
             return []
-        held = self._held[message.subject] = self._read(message)
+        held = self._said[message.subject] = self._read(message)
         if former is None and (entry := self._add(held)) is not None:
             return [RecordPut(entry)]
         return self._replace(former, held)
@@ -126,10 +144,9 @@ class Fold:
         if record is None or key is None or (self._speakers and key in self._speakers):
             return None
         entry: Entry[Record] = Entry(record, held.revision, (held.subject,))
-        if self._by_key_type[type(key)].setdefault(key, entry) is not entry:
+        if self.entries(key).setdefault(key, entry) is not entry:
             return None
-        if type(record) is Claims:
-            self._index_alias(None, entry)
+        self._index_alias(None, entry)
         return entry
 
     def _replace(self, former: Held | None, held: Held) -> list[Change]:
@@ -157,24 +174,29 @@ class Fold:
             if previous is None:
                 return []
             del entries[key]
-            self._index_alias(previous.record, None)
+            self._index_alias(previous, None)
             return [RecordRemoved(key, revision, previous)]
         holders = tuple(held.subject for held in newest_first if held.record is not None)
         entry = entries[key] = Entry(record, newest_first[0].revision, holders)
         if len(holders) == len(newest_first):
             del self._speakers[key]
-        self._index_alias(previous.record if previous else None, entry)
+        self._index_alias(previous, entry)
         if previous is not None and previous.revision == entry.revision:
             return []
         return [RecordPut(entry, previous)]
 
-    def _index_alias(self, former: Record | None, entry: Entry[Record] | None) -> None:
-        if isinstance(former, Claims):
-            claimants = self.aliases.get(former.call_alias, {})
-            claimants.pop(former.key, None)
-            if not claimants:
-                self.aliases.pop(former.call_alias, None)
+    def _index_alias(self, former: Entry[Any] | None, entry: Entry[Any] | None) -> None:
+        """Keep the index of call aliases in line, if there is one yet."""
+        if self._aliases is None:
+            return
+        if former is not None and isinstance(former.record, Claims):
+            call_alias = former.record.call_alias
+            claimants = tuple(one for one in self._aliases.get(call_alias, ()) if one is not former)
+            if claimants:
+                self._aliases[call_alias] = claimants
+            else:
+                self._aliases.pop(call_alias, None)
         if entry is not None and isinstance(entry.record, Claims):
             call_alias = entry.record.call_alias
             if len(call_alias) >= _SHORTEST_ALIAS:
-                self.aliases.setdefault(call_alias, {})[entry.record.key] = entry.revision
+                self._aliases[call_alias] = (*self._aliases.get(call_alias, ()), entry)

@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import base64
 import uuid
-from typing import Any, Final
+from binascii import b2a_base64
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
 
-from lattice_store._json import Deleted, Keyed, deletion, encode, read, value_of
-from lattice_store._records import ClaimsKey, Key, Kind, LinkDefinition, LinkKey, OciReferenceKey, Record, check
+from lattice_store._json import Deleted, Keyed, deletion, encode, known_reader, read, value_of
+from lattice_store._records import (
+    ClaimsKey,
+    Key,
+    Kind,
+    LinkDefinition,
+    LinkKey,
+    OciReferenceKey,
+    Record,
+    check,
+    kind_of,
+)
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, DEFAULT_LIMITS
 from lattice_store.model import StorageType, StreamConfig
 from lattice_store.subjects import check_prefix, check_subject
 
 STREAM_NAME_START: Final = "LATTICECACHE_"
+CommonlyKeyed: TypeAlias = Keyed | tuple[None, None]
+UNCOMMON: Final = (None, None)
 _LINK_NAMESPACE: Final = uuid.UUID("7d1c1f0a-6d5b-5c56-9d0e-0b6d0c8f4c11")
 _BY_TOKEN: Final = {kind.value: kind for kind in Kind}
 
@@ -47,15 +61,14 @@ def _is_prefix(instance: object, attribute: attrs.Attribute[str], value: object)
     check_prefix(value)
 
 
-def _kind_and_token(key: Key) -> tuple[Kind, str]:
+def _token(key: Key) -> str:
     match key:
         case ClaimsKey(public_key):
-            return Kind.CLAIMS, public_key
+            return public_key
         case LinkKey():
-            return Kind.LINK, link_id(key)
+            return link_id(key)
         case OciReferenceKey(oci_url):
-            return Kind.OCI_REFERENCE, reference_token(oci_url)
-    raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+            return reference_token(oci_url)
 
 
 @attrs.frozen
@@ -109,7 +122,7 @@ class StreamFormat:
             InvalidRecordError: the key cannot be part of a subject.
         """
         try:
-            kind, token = _kind_and_token(key)
+            kind, token = kind_of(key), _token(key)
         except (UnicodeEncodeError, AttributeError, TypeError):
             raise InvalidRecordError(f"a {type(key).__name__} holds what is no text") from None
         subject = f"{self._start}{kind.value}.{token}"
@@ -152,6 +165,34 @@ class StreamFormat:
         elif type(key) is OciReferenceKey and reference_token(key.oci_url) != token:
             raise InvalidRecordError("oci_url differs from the reference in the subject")
         return keyed
+
+    def common_reader(self, kind: Kind) -> Callable[[str, bytes], CommonlyKeyed]:
+        """Return what reads almost every value of a kind, given the token of its subject: as `read`, in less time.
+
+        What it returns no record for, or raises one of `UNREADABLE`, is `read`'s to decide.
+        """
+        known, keyed = known_reader(kind)
+        largest = self.max_value_bytes
+
+        def claims(token: str, payload: bytes) -> CommonlyKeyed:
+            given = known(payload)
+            return keyed(given, payload) if given.sub == token and len(payload) <= largest else UNCOMMON
+
+        def link(token: str, payload: bytes) -> CommonlyKeyed:
+            return keyed(known(payload), payload) if token and len(payload) <= largest else UNCOMMON
+
+        def oci_reference(token: str, payload: bytes) -> CommonlyKeyed:
+            given = known(payload)
+            plain = b2a_base64(given.oci_url.encode(), newline=False).rstrip(b"=")
+            return keyed(given, payload) if plain == token.encode() and len(payload) <= largest else UNCOMMON
+
+        match kind:
+            case Kind.CLAIMS:
+                return claims
+            case Kind.LINK:
+                return link
+            case Kind.OCI_REFERENCE:
+                return oci_reference
 
     def decode(self, subject: str, payload: bytes) -> Record | Deleted:
         """Read a stored message; a mark of deletion is a value too.

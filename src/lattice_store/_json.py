@@ -7,6 +7,7 @@ msgspec's own errors name the path of the offending field and the types, never t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -64,29 +65,45 @@ def _split(value: str | list[str] | None) -> tuple[str, ...]:
     """Comma text or list to items; hosts write "" for none, and it cannot be told from one empty item."""
     if not value:
         return ()
-    return tuple(filter(None, value.split(",") if isinstance(value, str) else value))
+    return _split_text(value) if isinstance(value, str) else tuple(filter(None, value))
 
+
+@lru_cache(maxsize=4096)
+def _split_text(value: str) -> tuple[str, ...]:
+    """Comma text to items; many claims of a lattice say the same, and share them then."""
+    return tuple(filter(None, value.split(",")))
+
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises."""
 
 Keyed: TypeAlias = tuple[Key, Record | None]
 """What a value says of a key: a record, or ``None`` if it says that there is none any more."""
 
 
 def _claims(given: _ClaimsJson, payload: bytes) -> Keyed:
-    key = ClaimsKey(given.sub)
+    sub, rev = given.sub, given.rev
     if given.deleted:
-        return key, None
-    rev = "0" if given.rev is None else str(given.rev)
-    capabilities, tags = _split(given.caps), _split(given.tags)
-    named = (given.iss or "", given.name or "", given.call_alias or "")
-    return key, made.claims(payload, given.sub, *named, capabilities, tags, rev, given.version)
+        return ClaimsKey(sub), None
+    return ClaimsKey(sub), made.claims(
+        payload,
+        sub,
+        given.iss or "",
+        given.name or "",
+        given.call_alias or "",
+        _split(given.caps),
+        _split(given.tags),
+        rev if type(rev) is str else "0" if rev is None else str(rev),
+        given.version,
+    )
 
 
 def _link(given: _LinkJson, payload: bytes) -> Keyed:
-    key = LinkKey(given.actor_id, given.contract_id, given.link_name)
+    actor_id, contract_id, link_name = given.actor_id, given.contract_id, given.link_name
+    key = LinkKey(actor_id, contract_id, link_name)
     if given.deleted:
         return key, None
-    provider_id, values = given.provider_id or "", given.values or {}
-    return key, made.link(payload, given.actor_id, provider_id, given.contract_id, given.link_name, values)
+    return key, made.link(payload, actor_id, given.provider_id or "", contract_id, link_name, given.values or {})
 
 
 def _oci_reference(given: _OciReferenceJson, payload: bytes) -> Keyed:
@@ -116,6 +133,14 @@ _READERS: Final = {
 }
 
 
+def known_reader(kind: Kind) -> tuple[Callable[[bytes], Any], Callable[[Any, bytes], Keyed]]:
+    """Return `read` in two steps, for a value that has no field but those which hosts write.
+
+    The first decodes, and raises one of `UNREADABLE` where it is another value; the second tells what it says.
+    """
+    return _READERS[kind].known, _READERS[kind].keyed
+
+
 def read(kind: Kind, payload: bytes) -> Keyed:
     """Read the JSON of a record of *kind*.
 
@@ -131,10 +156,9 @@ def read(kind: Kind, payload: bytes) -> Keyed:
             # and come to light only when the record is put or removed.
             msgspec.json.decode(payload)
             given = loose(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidRecordError(f"not the JSON of a {kind.value} record: {error}") from error
-    except RecursionError as error:
-        raise InvalidRecordError(f"not the JSON of a {kind.value} record: nested too deeply") from error
+    except UNREADABLE as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise InvalidRecordError(f"not the JSON of a {kind.value} record: {why}") from error
     return keyed(given, payload)
 
 

@@ -142,7 +142,8 @@ class Reader:
             identity = Identity(
                 prefix=self._format.prefix, stream=self._format.stream, created_ns=created_ns, sequence=sequence
             )
-            await save(path, identity, view.drain())
+            newest = {message.subject: message for message in view.drain()}  # one more if it was written meanwhile
+            await save(path, identity, newest.values())
         return sequence
 
     async def _read(

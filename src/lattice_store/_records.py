@@ -68,6 +68,23 @@ class OciReferenceKey(msgspec.Struct, frozen=True, gc=False):
 
 
 Key: TypeAlias = ClaimsKey | LinkKey | OciReferenceKey
+_KINDS: Final[dict[type, Kind]] = {
+    ClaimsKey: Kind.CLAIMS,
+    LinkKey: Kind.LINK,
+    OciReferenceKey: Kind.OCI_REFERENCE,
+}
+
+
+def kind_of(key: Key) -> Kind:
+    """Return what *key* is a key of.
+
+    Raises:
+        InvalidRecordError: it is no key.
+    """
+    kind = _KINDS.get(type(key))
+    if kind is None:
+        raise InvalidRecordError(f"not the key of a record: {type(key).__name__}")
+    return kind
 
 
 def _items_from(given: Iterable[str]) -> tuple[str, ...]:

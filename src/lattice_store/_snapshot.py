@@ -4,10 +4,8 @@ r"""The bytes of a local snapshot: the last values of one lattice, and which str
     u32         length of the identity
     JSON        the identity
     u64 × count offsets of the records, from the first record on
-    records     in the order of their subjects, so that one is found without an index, and a kind of record lies together
+    records     as `_packed` has them, in the order of their subjects: one is found without an index
     u32         CRC-32 of all before
-
-    record:     u64 sequence, i64 time, u16 length of the subject, u16 of the header block, u32 of the payload; those three
 
 All numbers are little-endian. Another first line is another format, and not read.
 """
@@ -24,14 +22,12 @@ from typing import Final
 
 import msgspec
 
+from lattice_store._packed import packed, subject_at, subject_bytes, unpacked
 from lattice_store.errors import SnapshotError
-from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import Message
 
 _FORMAT: Final = b"lattice-store snapshot 1\n"
 _LENGTH: Final = Struct("<I")
-_RECORD: Final = Struct("<QqHHI")
-_ANY_BYTES: Final = ("utf-8", "surrogateescape")
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,26 +50,21 @@ def encode(identity: Identity, messages: Iterable[Message]) -> Iterator[bytes]:
         identity: what the values are of; ``count`` is filled in.
         messages: the newest of each subject, in any order.
     """
-    by_subject = sorted((message.subject.encode(*_ANY_BYTES), message) for message in messages)
-    described = msgspec.json.encode(msgspec.structs.replace(identity, count=len(by_subject)))
+    records = [
+        record for _, record in sorted((subject_bytes(message.subject), packed([message])) for message in messages)
+    ]
+    described = msgspec.json.encode(msgspec.structs.replace(identity, count=len(records)))
     offsets, offset = array("Q"), 0
-    for subject, message in by_subject:
+    for record in records:
         offsets.append(offset)
-        offset += _RECORD.size + len(subject) + len(message.headers.block) + len(message.payload)
+        offset += len(record)
     if sys.byteorder == "big":
         offsets.byteswap()
     checksum = 0
-    for piece in (_FORMAT, _LENGTH.pack(len(described)), described, offsets.tobytes(), *map(_record, by_subject)):
+    for piece in (_FORMAT, _LENGTH.pack(len(described)), described, offsets.tobytes(), *records):
         checksum = zlib.crc32(piece, checksum)
         yield piece
     yield _LENGTH.pack(checksum)
-
-
-def _record(keyed: tuple[bytes, Message]) -> bytes:
-    subject, message = keyed
-    block, payload = message.headers.block, message.payload
-    head = _RECORD.pack(message.sequence, message.time_ns, len(subject), len(block), len(payload))
-    return b"".join((head, subject, block, payload))
 
 
 class Snapshot:
@@ -110,24 +101,14 @@ class Snapshot:
     def __len__(self) -> int:
         return self.identity.count
 
-    def find(self, subject: str) -> Message | None:
-        """Return the message of a subject."""
-        wanted = subject.encode(*_ANY_BYTES)
-        at = self._position(wanted)
-        return self._message(at) if at < len(self) and self._subject(at) == wanted else None
-
     def __contains__(self, subject: str) -> bool:
-        wanted = subject.encode(*_ANY_BYTES)
+        wanted = subject_bytes(subject)
         at = self._position(wanted)
         return at < len(self) and self._subject(at) == wanted
 
-    def messages(self, start: str = "") -> Iterator[Message]:
-        """Yield the messages of all subjects that begin so, in the order of their subjects."""
-        wanted = start.encode(*_ANY_BYTES)
-        at = self._position(wanted)
-        while at < len(self) and self._subject(at).startswith(wanted):
-            yield self._message(at)
-            at += 1
+    def messages(self) -> Iterator[Message]:
+        """Yield all messages, in the order of their subjects."""
+        return map(self._message, range(len(self)))
 
     def newest(self, count: int) -> list[Message]:
         """Return the messages with the highest sequences, the newest first."""
@@ -140,16 +121,7 @@ class Snapshot:
         return bisect_left(range(len(self)), subject, key=self._subject)
 
     def _subject(self, at: int) -> bytes:
-        start = self._first + self._offsets[at]
-        _, _, length, _, _ = _RECORD.unpack_from(self._data, start)
-        start += _RECORD.size
-        return self._data[start : start + length]
+        return subject_at(self._data, self._first + self._offsets[at])
 
     def _message(self, at: int) -> Message:
-        data, start = self._data, self._first + self._offsets[at]
-        sequence, time_ns, *lengths = _RECORD.unpack_from(data, start)
-        subject_end = start + _RECORD.size + lengths[0]
-        block_end = subject_end + lengths[1]
-        subject = data[start + _RECORD.size : subject_end].decode(*_ANY_BYTES)
-        headers = Headers.from_block(data[subject_end:block_end]) if lengths[1] else NO_HEADERS
-        return Message(subject, sequence, time_ns, headers, data[block_end : block_end + lengths[2]])
+        return unpacked(self._data, self._first + self._offsets[at])

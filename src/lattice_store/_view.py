@@ -1,13 +1,14 @@
 """The records of one lattice at one revision, as readers see them. Pure: no I/O, no clock.
 
 When a value is decoded makes no difference. What a rebuild has read lies as it came, and is decoded when something is asked
-that needs it: a single subject, or a whole kind. No accessor sees a kind of which some value is not decoded yet.
+that needs it. No accessor sees some values decoded and others not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -37,15 +38,16 @@ from lattice_store._records import (
 )
 from lattice_store._snapshot import Snapshot
 from lattice_store._unread import Unread
-from lattice_store.errors import InvalidRecordError
 from lattice_store.model import Batch, Message
+
+_revision = attrgetter("revision")
 
 
 class LatticeView:
     """The records of one lattice at one revision.
 
-    The mappings are live and read-only. Sizes and look-ups cost the same however many records there are, once the values of
-    the kind they are about are decoded: the first look does that, unless the view was rebuilt with ``eager=True``.
+    The mappings are live and read-only. Sizes and look-ups cost the same however many records there are, once the values are
+    decoded: the first look does that, unless the view was rebuilt with ``eager=True``.
     """
 
     def __init__(
@@ -74,15 +76,15 @@ class LatticeView:
 
     @property
     def claims(self) -> Mapping[ClaimsKey, Entry[Claims]]:
-        return MappingProxyType(self._decoded(Kind.CLAIMS).claims)
+        return MappingProxyType(self._decoded().claims)
 
     @property
     def links(self) -> Mapping[LinkKey, Entry[LinkDefinition]]:
-        return MappingProxyType(self._decoded(Kind.LINK).links)
+        return MappingProxyType(self._decoded().links)
 
     @property
     def oci_references(self) -> Mapping[OciReferenceKey, Entry[OciReference]]:
-        return MappingProxyType(self._decoded(Kind.OCI_REFERENCE).oci_references)
+        return MappingProxyType(self._decoded().oci_references)
 
     @property
     def corrupt(self) -> Mapping[str, CorruptRecord]:
@@ -126,26 +128,25 @@ class LatticeView:
     def find(self, key: OciReferenceKey) -> Entry[OciReference] | None: ...
     def find(self, key: Key) -> Entry[Any] | None:
         """Return the record of *key*, or ``None``."""
-        return self._decoded_for(key).entries(key).get(key)
+        return self._decoded().entries(key).get(key)
 
     def find_call_alias(self, call_alias: str) -> Entry[Claims] | None:
         """Return the claims that own *call_alias*: of those that state it, the ones with the lowest revision."""
-        fold = self._decoded(Kind.CLAIMS)
-        claimants = fold.aliases.get(call_alias)
-        return fold.claims[min(claimants, key=claimants.__getitem__)] if claimants else None
+        fold = self._decoded()
+        return min(fold.aliases().get(call_alias, ()), key=_revision, default=None)
 
     def alias_conflicts(self) -> tuple[AliasConflict, ...]:
         """Return every call alias that more than one actor claims."""
         conflicts = []
-        for call_alias, claimants in sorted(self._decoded(Kind.CLAIMS).aliases.items()):
+        for call_alias, claimants in sorted(self._decoded().aliases().items()):
             if len(claimants) > 1:
-                owner, *others = sorted(claimants, key=claimants.__getitem__)
+                owner, *others = (entry.record.key for entry in sorted(claimants, key=_revision))
                 conflicts.append(AliasConflict(call_alias, owner, tuple(others)))
         return tuple(conflicts)
 
     def held_by(self, key: Key) -> tuple[Held, ...]:
         """Return what every subject that speaks of *key* says, newest first. The first decides."""
-        return self._decoded_for(key).held_by(key)
+        return self._decoded().held_by(key)
 
     def changes_to(self, other: LatticeView) -> Iterator[Change]:
         """Yield what turns this view's records into those of *other*; used after a reset."""
@@ -163,24 +164,11 @@ class LatticeView:
 
     # -- decoding -------------------------------------------------------------------------------
 
-    def _decoded(self, kind: Kind | None = None) -> Fold:
-        """Return the fold, all values of *kind* decoded, or all there are, foreign ones included."""
+    def _decoded(self) -> Fold:
+        """Return the fold, with all values decoded."""
         if self._unread:
             with self._decoding():
-                self._fold.load(self._unread.drain("" if kind is None else self._format.start_of(kind)))
-        return self._fold
-
-    def _decoded_for(self, key: Key) -> Fold:
-        """Return the fold, what speaks of *key* decoded: a single subject, but for a link, of which any link's may."""
-        if self._unread:
-            if isinstance(key, LinkKey):
-                return self._decoded(Kind.LINK)
-            try:
-                message = self._unread.pop(self._format.subject(key))
-            except InvalidRecordError:  # no subject can hold it
-                return self._fold
-            if message is not None:
-                self._fold.load([message])
+                self._fold.load(self._unread.drain())
         return self._fold
 
 
@@ -218,7 +206,7 @@ class GrowingView(LatticeView):
     @property
     def subject_count(self) -> int:
         """How many subjects hold a value; to be asked before anything was decoded."""
-        return len(self._unread)
+        return self._unread.subject_count
 
     def drain(self) -> Iterator[Message]:
         """Give out what was read as it came; the view is of no use afterwards."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lattice_store.nats._deliveries import Deliveries
 from lattice_store.nats._frames import FrameReader
 
 SINK, PLAIN, GONE = b"1", b"2", b"3"
@@ -24,7 +25,7 @@ class Reading:
 
     @property
     def frames(self):
-        return [frame for run in self.runs for frame in run]
+        return [frame for run in self.runs for frame in (run.frames() if isinstance(run, Deliveries) else run)]
 
 
 def msg(sid, subject, reply, payload):

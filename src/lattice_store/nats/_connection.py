@@ -31,7 +31,8 @@ from lattice_store.errors import (
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import Limits
 from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, chain, publish, round_trip, subscribe
-from lattice_store.nats._frames import Frame, Sink
+from lattice_store.nats._deliveries import Deliveries, Frame
+from lattice_store.nats._frames import Sink
 
 _log: Final = logging.getLogger("lattice_store.nats")
 
@@ -222,8 +223,8 @@ class Connection:
 
     # -- what nats-py tells ---------------------------------------------------------------------
 
-    def _answered(self, frames: list[Frame]) -> None:
-        for subject, _, payload, block in frames:
+    def _answered(self, frames: list[Frame] | Deliveries) -> None:
+        for subject, _, payload, block in frames.frames() if isinstance(frames, Deliveries) else frames:
             ticket = self._in_flight.pop(subject.decode(), None)
             if ticket is not None:
                 nobody = not payload and block.startswith(NO_RESPONDERS_BLOCK)

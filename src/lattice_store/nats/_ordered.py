@@ -12,16 +12,17 @@ highest sequence the stream is known to have had: if its last one is lower today
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import Batch, DeliverFromSequence, DeliverLastPerSubject, DeliverPolicy, Message
-from lattice_store.nats._frames import Frame
-from lattice_store.nats._translate import ACK_PREFIX, splits_of_ack
+from lattice_store.nats._deliveries import ANY_BYTES, Deliveries, Frame
+from lattice_store.nats._translate import ACK_PREFIX, told_by_ack
 
 _CONTROL: Final = b"NATS/1.0 100"
-_ANY_BYTES: Final = ("utf-8", "surrogateescape")  # a foreign publisher may use any
 
 
 class Ordered:
@@ -35,7 +36,7 @@ class Ordered:
     def __init__(self, deliver: DeliverPolicy, last_sequence: int) -> None:
         self._deliver = deliver
         self._target = last_sequence
-        self._messages: list[Message] = []
+        self._batches: deque[Batch] = deque()
         self._consumer_sequence = 0
         self._moved = False
         # Servers before 2.11 begin a consumer beyond the stream's end with the next message instead.
@@ -48,16 +49,13 @@ class Ordered:
         """Whether frames were lost, or the consumer is gone: nothing counts until the next `begin`."""
         self.flow_subject: str | None = None
         """Where the server waits for word that there is room."""
+        self.buffered = 0
+        """Messages received and not yet taken."""
 
     @property
     def seen(self) -> int:
         """The highest sequence the stream is known to have had."""
         return max(self._target, self.delivered)
-
-    @property
-    def buffered(self) -> int:
-        """Messages received and not yet taken."""
-        return len(self._messages)
 
     def resume(self) -> DeliverPolicy:
         """Return where the next consumer must begin. It may send again what was received; `receive` drops that."""
@@ -89,12 +87,16 @@ class Ordered:
         """Take note that the reader knows where the replay stands: only what comes from now on is a batch."""
         self._moved = False
 
-    def receive(self, frames: list[Frame]) -> None:
+    def receive(self, frames: list[Frame] | Deliveries) -> None:
         """Take frames that arrived together.
 
         Raises:
             ValueError: a message without a readable ack subject.
         """
+        if isinstance(frames, Deliveries):
+            if self.broken or self._take_whole(frames):
+                return
+            frames = list(frames.frames())
         at = 0
         while at < len(frames) and not self.broken:
             at += self._take_messages(frames, at)
@@ -103,36 +105,56 @@ class Ordered:
                 self._control(reply, block)
                 at += 1
 
+    def _take_whole(self, deliveries: Deliveries) -> bool:
+        """Take messages unread, if first and last show that none is missing among them and none was there before.
+
+        A consumer numbers what it delivers while it holds its lock, and a connection keeps the order: numbers rise.
+        """
+        first_sequence, first, _, _ = told_by_ack(deliveries.first_reply)
+        sequence, last, _, pending = told_by_ack(deliveries.last_reply)
+        before = self._consumer_sequence
+        if first != before + 1 or last != before + len(deliveries) or first_sequence <= self.sequence:
+            return False
+        self._delivered(last, sequence, pending, deliveries)
+        return True
+
     def _take_messages(self, frames: list[Frame], at: int) -> int:
-        """Take messages from there on, up to the next status; return how many. A rebuild is made of this loop."""
+        """Take messages from there on, up to the next status; return how many."""
         before = expected = self._consumer_sequence
-        newest, add = self.sequence, self._messages.append
-        pending, splits = b"", 0
+        newest, pending = self.sequence, 0
+        messages: list[Message] = []
         for subject, reply, payload, block in islice(frames, at, None):
             if block and not reply.startswith(ACK_PREFIX):
                 break
-            words = reply.rsplit(b".", splits or (splits := splits_of_ack(reply)))
-            if int(words[2]) != expected + 1:
+            sequence, number, time_ns, pending = told_by_ack(reply)
+            if number != expected + 1:
                 self.broken = True
                 break
-            expected += 1
-            pending, sequence = words[4], int(words[1])
+            expected = number
             if sequence > newest:
                 newest = sequence
                 headers = Headers.from_block(block) if block else NO_HEADERS
-                add(Message(subject.decode(*_ANY_BYTES), sequence, int(words[3]), headers, payload))
+                messages.append(Message(subject.decode(*ANY_BYTES), sequence, time_ns, headers, payload))
         if expected > before:
-            self._delivered(expected, newest, pending)
+            self._delivered(expected, newest, pending, messages)
         return expected - before
 
-    def _delivered(self, consumer_sequence: int, sequence: int, pending: bytes) -> None:
+    def _delivered(self, consumer_sequence: int, sequence: int, pending: int, messages: Sequence[Message]) -> None:
         """Stand where the last of some messages leads."""
-        self._consumer_sequence, self.pending = consumer_sequence, int(pending)
+        self._consumer_sequence, self.pending = consumer_sequence, pending
         if sequence > self.sequence:
             self.sequence = self.delivered = sequence
         if not self.caught_up and (self.pending == 0 or sequence >= self._target):
             self._advance(self._target)  # nothing pending: what the stream held above this message has been removed
             self._catch_up()
+        if messages:
+            self.buffered += len(messages)
+            last = self._batches[-1].messages if self._batches else None
+            if isinstance(messages, list) and isinstance(last, list):
+                self._batches.pop()
+                messages = last + messages
+            self._batches.append(self._batch(messages))
+            self._moved = False
 
     def _control(self, reply: bytes, block: bytes) -> None:
         """Take a status frame: a flow control request has a reply subject, an idle heartbeat has none."""
@@ -165,10 +187,16 @@ class Ordered:
             self.caught_up = True
             self._moved = True
 
-    def take(self) -> Batch | None:
-        """Return what was received since the last call; ``None`` if nothing was, and nothing moved."""
-        if not self._messages and not self._moved:
-            return None
-        messages, self._messages = self._messages, []
-        self._moved = False
+    def _batch(self, messages: Sequence[Message]) -> Batch:
         return Batch(messages=messages, sequence=self.sequence, pending=self.pending, caught_up=self.caught_up)
+
+    def take(self) -> Batch | None:
+        """Return what arrived together and was not taken yet; ``None`` if nothing did, and nothing moved."""
+        if self._batches:
+            batch = self._batches.popleft()
+            self.buffered -= len(batch.messages)
+            return batch
+        if not self._moved:
+            return None
+        self._moved = False
+        return self._batch(())

@@ -37,7 +37,7 @@ from lattice_store.model import (
 from lattice_store.nats import _consumers as consumers
 from lattice_store.nats._api import JetStreamApi
 from lattice_store.nats._connection import Connection
-from lattice_store.nats._frames import Frame
+from lattice_store.nats._deliveries import Deliveries, Frame
 from lattice_store.nats._ordered import Ordered
 from lattice_store.nats._translate import deliver_to_wire, inactive_threshold
 from lattice_store.storage import DerivedReplay
@@ -109,7 +109,7 @@ class NatsReplay(DerivedReplay):
 
     # -- frames, as they arrive -----------------------------------------------------------------
 
-    def _take_frames(self, frames: list[Frame]) -> None:
+    def _take_frames(self, frames: list[Frame] | Deliveries) -> None:
         ordered = self._ordered
         self._heard = True
         try:

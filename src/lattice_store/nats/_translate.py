@@ -111,6 +111,16 @@ def splits_of_ack(reply: bytes) -> int:
     raise ValueError(f"ack subject {reply!r} has {tokens} tokens")
 
 
+def told_by_ack(reply: bytes) -> tuple[int, int, int, int]:
+    """Return what a message's ack subject says: stream sequence, consumer sequence, time in nanoseconds, pending.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    words = reply.rsplit(b".", splits_of_ack(reply))
+    return int(words[1]), int(words[2]), int(words[3]), int(words[4])
+
+
 def inactive_threshold(config: StreamConfig, wanted_ns: int) -> int:
     """Return *wanted_ns*, or less if the stream of *config* allows its consumers less: more is refused (10153)."""
     allowed_ns: int = config.other.get("consumer_limits", {}).get("inactive_threshold", 0)
