@@ -16,8 +16,9 @@ from typing import Any, Final, TypeAlias
 import attrs
 import msgspec
 
-from lattice_store._json import Deleted, Keyed, deletion, encode, known_reader, read, value_of
+from lattice_store._json import Deleted, deletion, encode, known_reader, read, value_of
 from lattice_store._records import (
+    NO_SOURCE,
     ClaimsKey,
     Key,
     Kind,
@@ -28,6 +29,7 @@ from lattice_store._records import (
     check,
     kind_of,
 )
+from lattice_store._shapes import Keyed
 from lattice_store.errors import InvalidPrefixError, InvalidRecordError
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, DEFAULT_LIMITS
 from lattice_store.model import StorageType, StreamConfig
@@ -176,15 +178,15 @@ class StreamFormat:
 
         def claims(token: str, payload: bytes) -> CommonlyKeyed:
             given = known(payload)
-            return keyed(given, payload) if given.sub == token and len(payload) <= largest else UNCOMMON
+            return keyed(given) if given.sub == token and len(payload) <= largest else UNCOMMON
 
         def link(token: str, payload: bytes) -> CommonlyKeyed:
-            return keyed(known(payload), payload) if token and len(payload) <= largest else UNCOMMON
+            return keyed(known(payload)) if token and len(payload) <= largest else UNCOMMON
 
         def oci_reference(token: str, payload: bytes) -> CommonlyKeyed:
             given = known(payload)
             plain = b2a_base64(given.oci_url.encode(), newline=False).rstrip(b"=")
-            return keyed(given, payload) if plain == token.encode() and len(payload) <= largest else UNCOMMON
+            return keyed(given) if plain == token.encode() and len(payload) <= largest else UNCOMMON
 
         match kind:
             case Kind.CLAIMS:
@@ -213,6 +215,15 @@ class StreamFormat:
         if isinstance(record, LinkDefinition):
             fields["id"] = subject.rpartition(".")[2]
         return self._fitting(fields, record.key)
+
+    def last_value(self, record: Record, subject: str) -> bytes:
+        """Return the JSON that *record* was read from on *subject*, or what comes to the same; empty if there is none."""
+        if record.source != NO_SOURCE:
+            return record.source
+        try:
+            return self.encode(record, subject)
+        except InvalidRecordError:  # hosts could not read it back: it was not written by one
+            return b""
 
     def encode_deleted(self, payload: bytes, key: Key) -> bytes:
         """Write the deleted mark of the record whose last value is *payload*: the same object with ``deleted: true``.

@@ -7,12 +7,11 @@ msgspec's own errors name the path of the offending field and the types, never t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from lattice_store import _made as made
+from lattice_store import _shapes as shapes
 from lattice_store._records import (
     ClaimsKey,
     Key,
@@ -21,94 +20,17 @@ from lattice_store._records import (
     OciReferenceKey,
     Record,
 )
+from lattice_store._shapes import Keyed
 from lattice_store.errors import InvalidRecordError
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises."""
 
 
 class Deleted(msgspec.Struct, frozen=True):
     """A stored value that says its record is no more (``deleted: true``)."""
 
     key: Key
-
-
-# The tolerance of the reader is in the types.
-
-
-class _ClaimsJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    sub: str
-    iss: str | None = None
-    name: str | None = None
-    call_alias: str | None = None
-    caps: str | list[str] | None = None
-    tags: str | list[str] | None = None
-    rev: str | int | None = None
-    version: str | None = None
-    deleted: bool = False
-
-
-class _LinkJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    actor_id: str
-    contract_id: str
-    link_name: str
-    provider_id: str | None = None
-    values: dict[str, str] | None = None
-    id: str | None = None
-    deleted: bool = False
-
-
-class _OciReferenceJson(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    oci_url: str
-    public_key: str = ""
-    deleted: bool = False
-
-
-def _split(value: str | list[str] | None) -> tuple[str, ...]:
-    """Comma text or list to items; hosts write "" for none, and it cannot be told from one empty item."""
-    if not value:
-        return ()
-    return _split_text(value) if isinstance(value, str) else tuple(filter(None, value))
-
-
-@lru_cache(maxsize=4096)
-def _split_text(value: str) -> tuple[str, ...]:
-    """Comma text to items; many claims of a lattice say the same, and share them then."""
-    return tuple(filter(None, value.split(",")))
-
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What decoding raises."""
-
-Keyed: TypeAlias = tuple[Key, Record | None]
-"""What a value says of a key: a record, or ``None`` if it says that there is none any more."""
-
-
-def _claims(given: _ClaimsJson, payload: bytes) -> Keyed:
-    sub, rev = given.sub, given.rev
-    if given.deleted:
-        return ClaimsKey(sub), None
-    return ClaimsKey(sub), made.claims(
-        payload,
-        sub,
-        given.iss or "",
-        given.name or "",
-        given.call_alias or "",
-        _split(given.caps),
-        _split(given.tags),
-        rev if type(rev) is str else "0" if rev is None else str(rev),
-        given.version,
-    )
-
-
-def _link(given: _LinkJson, payload: bytes) -> Keyed:
-    actor_id, contract_id, link_name = given.actor_id, given.contract_id, given.link_name
-    key = LinkKey(actor_id, contract_id, link_name)
-    if given.deleted:
-        return key, None
-    return key, made.link(payload, actor_id, given.provider_id or "", contract_id, link_name, given.values or {})
-
-
-def _oci_reference(given: _OciReferenceJson, payload: bytes) -> Keyed:
-    key = OciReferenceKey(given.oci_url)
-    return key, None if given.deleted else made.oci_reference(payload, given.oci_url, given.public_key)
 
 
 class _Reader(NamedTuple):
@@ -118,22 +40,22 @@ class _Reader(NamedTuple):
     """Decodes a value that has the fields which hosts write and no others: nearly every one."""
     loose: Callable[[bytes], Any]
     """Decodes a value that has others too, which it skips."""
-    keyed: Callable[[Any, bytes], Keyed]
+    keyed: Callable[..., Keyed]
 
     @classmethod
-    def of(cls, shape: type[msgspec.Struct], keyed: Callable[[Any, bytes], Keyed]) -> _Reader:
+    def of(cls, shape: type[msgspec.Struct], keyed: Callable[..., Keyed]) -> _Reader:
         loose = msgspec.defstruct(f"Loose{shape.__name__}", [], bases=(shape,), forbid_unknown_fields=False)
         return cls(msgspec.json.Decoder(shape).decode, msgspec.json.Decoder(loose).decode, keyed)
 
 
 _READERS: Final = {
-    Kind.CLAIMS: _Reader.of(_ClaimsJson, _claims),
-    Kind.LINK: _Reader.of(_LinkJson, _link),
-    Kind.OCI_REFERENCE: _Reader.of(_OciReferenceJson, _oci_reference),
+    Kind.CLAIMS: _Reader.of(shapes.ClaimsJson, shapes.claims),
+    Kind.LINK: _Reader.of(shapes.LinkJson, shapes.link),
+    Kind.OCI_REFERENCE: _Reader.of(shapes.OciReferenceJson, shapes.oci_reference),
 }
 
 
-def known_reader(kind: Kind) -> tuple[Callable[[bytes], Any], Callable[[Any, bytes], Keyed]]:
+def known_reader(kind: Kind) -> tuple[Callable[[bytes], Any], Callable[[Any], Keyed]]:
     """Return `read` in two steps, for a value that has no field but those which hosts write.
 
     The first decodes, and raises one of `UNREADABLE` where it is another value; the second tells what it says.

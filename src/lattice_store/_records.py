@@ -97,7 +97,7 @@ def _settings_from(given: Mapping[str, str]) -> dict[str, str]:
     return dict(given)
 
 
-_NO_SOURCE: Final = b"{}"
+NO_SOURCE: Final = b"{}"
 
 
 @attrs.frozen(kw_only=True)
@@ -108,13 +108,13 @@ class _Record:
     FIELDS: ClassVar[frozenset[str]]
     """Names of the JSON fields a host writes; all others are unknown and kept."""
 
-    source: bytes = attrs.field(default=_NO_SOURCE, repr=False, eq=False)
-    """The JSON this record was read from; of it only the unknown fields matter."""
+    source: bytes = attrs.field(default=NO_SOURCE, repr=False, eq=False)
+    """The JSON this record was read from, or an empty object if that has no field but those of a host."""
 
     @property
     def extra(self) -> Mapping[str, Any]:
         """The unknown fields, decoded when asked for."""
-        if self.source == _NO_SOURCE:
+        if self.source == NO_SOURCE:
             return {}
         return {name: value for name, value in msgspec.json.decode(self.source).items() if name not in self.FIELDS}
 

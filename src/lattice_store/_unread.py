@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from lattice_store._snapshot import Snapshot
 from lattice_store.model import Message
+
+_RUN: Final = 4096
+"""So many messages of a snapshot are made at once."""
 
 
 class Unread:
@@ -43,10 +48,12 @@ class Unread:
         if messages:
             self._runs.append(messages)
 
-    def drain(self) -> Iterator[Message]:
+    def drain(self) -> Iterator[Sequence[Message]]:
         """Give out all messages: those of a snapshot, then the others as they came."""
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
-            yield from snapshot.messages()
+            messages = snapshot.messages()
+            while run := list(islice(messages, _RUN)):
+                yield run
         while self._runs:
-            yield from self._runs.popleft()
+            yield self._runs.popleft()

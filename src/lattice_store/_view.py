@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, overload
@@ -168,7 +169,8 @@ class LatticeView:
         """Return the fold, with all values decoded."""
         if self._unread:
             with self._decoding():
-                self._fold.load(self._unread.drain())
+                for messages in self._unread.drain():
+                    self._fold.load(messages)
         return self._fold
 
 
@@ -210,7 +212,7 @@ class GrowingView(LatticeView):
 
     def drain(self) -> Iterator[Message]:
         """Give out what was read as it came; the view is of no use afterwards."""
-        return self._unread.drain()
+        return chain.from_iterable(self._unread.drain())
 
     def decode_all(self) -> None:
         """Leave nothing for the first look."""

@@ -130,7 +130,7 @@ class Writer:
             raise RevisionMismatchError(str(key), expect, actual)
         if entry is None:
             return None
-        payload = self._format.encode_deleted(entry.record.source, key)
+        payload = self._format.encode_deleted(self._format.last_value(entry.record, subject), key)
         if expect is None:
             return await self._publish(subject, payload)
         return await self._publish_expecting(key, expect, subject, payload, expect)
@@ -200,7 +200,8 @@ class Writer:
     def _mark(self, key: Key, holder: Held) -> tuple[str, bytes]:
         """Return subject and payload that mark *holder* as deleted."""
         assert holder.record is not None
-        return holder.subject, self._format.encode_deleted(holder.record.source, key)
+        value = self._format.last_value(holder.record, holder.subject)
+        return holder.subject, self._format.encode_deleted(value, key)
 
     async def _publish_expecting(self, key: Key, expect: int, subject: str, payload: bytes, sequence: int) -> int:
         try:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lattice_store import _made as made
+from lattice_store import _shapes as shapes
 from lattice_store._json import Deleted, decode, encode
 from lattice_store._records import (
     Claims,
@@ -204,23 +204,28 @@ def test_keys_name_themselves_for_people():
 def test_records_that_were_decoded_are_like_those_that_were_made():
     """Both have every field, and of the same types."""
     source = b"{}"
+    claims_json = shapes.ClaimsJson("M1", "A1", "n", "a", "c", "t", 1, "0.1")
     pairs = [
         (
-            made.claims(source, "M1", "A1", "n", "a", ("c",), ("t",), "1", "0.1"),
+            shapes.claims(claims_json, source),
             Claims(
                 public_key="M1", issuer="A1", name="n", call_alias="a", capabilities=["c"], tags=["t"], rev="1",
                 version="0.1", source=source,
             ),
         ),
         (
-            made.link(source, "M1", "V1", "c", "l", {"a": "b"}),
+            shapes.link(shapes.LinkJson("M1", "c", "l", "V1", {"a": "b"}), source),
             LinkDefinition(
                 actor_id="M1", provider_id="V1", contract_id="c", link_name="l", values={"a": "b"}, source=source
             ),
         ),
-        (made.oci_reference(source, "u", "M1"), OciReference(oci_url="u", public_key="M1", source=source)),
+        (
+            shapes.oci_reference(shapes.OciReferenceJson("u", "M1"), source),
+            OciReference(oci_url="u", public_key="M1", source=source),
+        ),
     ]  # fmt: skip
-    for decoded, given_ in pairs:
+    for (key, decoded), given_ in pairs:
+        assert key == given_.key
         assert decoded == given_
         assert repr(decoded) == repr(given_)
         assert attrs.asdict(decoded) == attrs.asdict(given_)

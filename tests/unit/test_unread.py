@@ -119,7 +119,7 @@ def test_messages_are_given_out_once_and_in_the_order_they_came():
     unread.take([claims(1, "M2"), link(2, "x"), claims(3, "M1")])
     unread.take([claims(4, "M2")])
     assert (len(unread), unread.subject_count) == (4, 3)
-    assert [message.sequence for message in unread.drain()] == [1, 2, 3, 4]
+    assert [[message.sequence for message in run] for run in unread.drain()] == [[1, 2, 3], [4]]
     assert not unread
 
 

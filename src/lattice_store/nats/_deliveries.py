@@ -86,6 +86,18 @@ class Deliveries(Sequence[Message]):
             headers = Headers.from_block(block) if block else NO_HEADERS
             yield Message(subject.decode(*ANY_BYTES), int(words[1]), int(words[3]), headers, payload)
 
+    def values(self) -> Iterator[tuple[str, int, bytes]]:
+        """Yield subject, sequence and payload of each message: all that a rebuild reads."""
+        data, at, splits = self._data, self._start, splits_of_ack(self.last_reply)
+        find, size = data.find, len(data)
+        while at < size:
+            line_end = find(CRLF, at)
+            words, begin = data[at:line_end].split(), line_end + 2
+            end = begin + int(words[-1])
+            block = int(words[4]) if len(words) == 6 else 0
+            yield words[1].decode(*ANY_BYTES), int(words[3].rsplit(b".", splits)[1]), data[begin + block : end]
+            at = end + 2
+
     def frames(self) -> Iterator[Frame]:
         """Yield what each message consists of."""
         data, at = self._data, self._start
