@@ -82,9 +82,14 @@ class Fold:
     def aliases(self) -> dict[str, tuple[Entry[Claims], ...]]:
         """Return who claims each call alias."""
         if self._aliases is None:
-            self._aliases = {}
+            self._aliases = aliases = dict[str, tuple[Entry[Claims], ...]]()
             for entry in self.claims.values():
-                self._index_alias(None, entry)
+                call_alias, alone = entry.record.call_alias, (entry,)
+                if (
+                    len(call_alias) >= _SHORTEST_ALIAS
+                    and (others := aliases.setdefault(call_alias, alone)) is not alone
+                ):
+                    aliases[call_alias] = (*others, entry)
         return self._aliases
 
     def _held(self, subject: str) -> Held | None:

@@ -59,7 +59,7 @@ class OwnClient(Client):
     @property
     def bytes_read(self) -> int:
         """Bytes that came in over all its connections, but for what nats-py reads itself to open them."""
-        return self._read_before + (self._intake.frames.bytes_read if self._intake is not None else 0)
+        return self._read_before + (self._intake.bytes_read if self._intake is not None else 0)
 
     async def _read_loop(self) -> None:
         """Read in nats-py's place, on every connection anew; nats-py handles what is no message of a sink."""

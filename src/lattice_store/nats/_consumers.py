@@ -22,8 +22,8 @@ _DELETE_TIMEOUT_NS: Final = SECOND_NS // 2
 
 
 def new_name() -> str:
-    """Return a name that no other consumer has."""
-    return f"ls-{secrets.token_hex(11)}"
+    """Return a name that no other consumer has; short, for every message carries it."""
+    return f"ls-{secrets.token_urlsafe(6)}"
 
 
 def filters_to_wire(subjects: Sequence[str], deliver: DeliverPolicy) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Deliveries(Sequence[Message]):
         sid: the subscription.
     """
 
-    __slots__ = ("_count", "_data", "_start", "end", "last_reply")
+    __slots__ = ("_count", "_data", "_end", "_start", "end", "last_reply")
 
     def __init__(self, data: bytes, start: int, sid: bytes) -> None:
         find, size, at, count, reply = data.find, len(data), start, 0, b""
@@ -58,8 +58,9 @@ class Deliveries(Sequence[Message]):
         """Where in *data* the last message ends."""
         self.last_reply = reply
         self._count = count
-        whole = at - start > size // 2
-        self._data, self._start = (data[:at], start) if whole else (data[start:at], 0)
+        if 2 * (at - start) < size:  # keep little alive of what was read for others
+            data, start, at = data[start:at], 0, at - start
+        self._data, self._start, self._end = data, start, at
 
     def __len__(self) -> int:
         return self._count
@@ -89,8 +90,8 @@ class Deliveries(Sequence[Message]):
     def values(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield subject, sequence and payload of each message: all that a rebuild reads."""
         data, at, splits = self._data, self._start, splits_of_ack(self.last_reply)
-        find, size = data.find, len(data)
-        while at < size:
+        find, stop = data.find, self._end
+        while at < stop:
             line_end = find(CRLF, at)
             words, begin = data[at:line_end].split(), line_end + 2
             end = begin + int(words[-1])
@@ -101,8 +102,8 @@ class Deliveries(Sequence[Message]):
     def frames(self) -> Iterator[Frame]:
         """Yield what each message consists of."""
         data, at = self._data, self._start
-        find, size = data.find, len(data)
-        while at < size:
+        find, stop = data.find, self._end
+        while at < stop:
             line_end = find(CRLF, at)
             words, begin = data[at:line_end].split(), line_end + 2
             end = begin + int(words[-1])

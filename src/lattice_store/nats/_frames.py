@@ -25,32 +25,34 @@ class FrameReader:
 
     def __init__(self, sinks: Mapping[bytes, Sink | None]) -> None:
         self._sinks = sinks
-        self._rest = b""
-        self.bytes_read = 0
+        self.rest = b""
+        """What is not whole yet."""
+        self.needed = 0
+        """How long `rest` and what follows must be together before there is more to find in it."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take what was read; return the other frames in it, whole and in order.
 
+        Args:
+            data: `rest`, and what follows.
+
         Raises:
             ValueError: this is not the NATS protocol.
         """
-        self.bytes_read += len(data)
-        if self._rest:
-            data = self._rest + data
         others: list[bytes] = []
         runs, end = self._split(data, others)
-        self._rest = data[end:]
+        self.rest = data[end:]
         for sid, run in runs:
             sink = self._sinks.get(sid)
             if sink is not None:
                 sink(run)
-        if len(self._rest) > _LONGEST_LINE and CRLF not in self._rest:
+        if len(self.rest) > _LONGEST_LINE and not self.needed:
             raise ValueError("a line without an end")
         return others
 
     def _split(self, data: bytes, others: list[bytes]) -> tuple[list[tuple[bytes, list[Frame] | Deliveries]], int]:
         """Return runs of messages of one subscription, and where what is not whole yet begins."""
-        at = 0
+        at, self.needed = 0, 0
         runs: list[tuple[bytes, list[Frame] | Deliveries]] = []
         current, run = b"", list[Frame]()
         while (line_end := data.find(CRLF, at)) >= 0:
@@ -62,6 +64,7 @@ class FrameReader:
             subject, sid, reply, block_length, total = _parted(words)
             block_end, end = begin + block_length, begin + total
             if end + 2 > len(data):
+                self.needed = end + 2 - at
                 break
             if self._sinks.get(sid, run) is None:
                 others.append(data[at : end + 2])

@@ -34,8 +34,10 @@ class Intake(asyncio.BufferedProtocol):
     def __init__(self, former: Any, frames: FrameReader) -> None:
         self.frames = frames
         self._former = former
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._view = memoryview(self._buffer)
+        self._view = memoryview(bytearray(_BUFFER_BYTES))
+        self._held = 0
+        """How many bytes in the buffer wait for what follows them."""
+        self.bytes_read = 0
         self._parts: list[bytes] = []
         self._error: Exception | None = None
         self._news = asyncio.Event()
@@ -52,6 +54,7 @@ class Intake(asyncio.BufferedProtocol):
         socket.set_protocol(intake)
         if not socket.is_closing() and not socket.is_reading():  # the stream reader was full
             socket.resume_reading()
+        intake.bytes_read = len(read)
         intake._feed(read)
         if ended:
             intake._end(reader.exception())
@@ -73,14 +76,23 @@ class Intake(asyncio.BufferedProtocol):
         return parts
 
     def _feed(self, data: bytes) -> None:
+        """Split what was read, with what waited before it; what is not whole yet goes back to the buffer's beginning."""
         if self._error is not None:
             return
         try:
             self._parts += self.frames.feed(data)
         except ValueError as error:
             self._end(ProtocolError(str(error)))
+        self._held = len(self.frames.rest)
+        self._make_room(max(self._held, self.frames.needed))
+        self._view[: self._held] = self.frames.rest
         if self._parts:
             self._news.set()
+
+    def _make_room(self, size: int) -> None:
+        """Keep half of the buffer free behind a frame of *size* bytes, which may be as large as the server allows."""
+        if 2 * size > len(self._view):
+            self._view = memoryview(bytearray(2 * size))
 
     def _end(self, error: Exception | None) -> None:
         if self._error is None:
@@ -90,10 +102,13 @@ class Intake(asyncio.BufferedProtocol):
     # -- what asyncio calls ----------------------------------------------------------------------
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view
+        return self._view[self._held :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._feed(bytes(self._view[:nbytes]))
+        self.bytes_read += nbytes
+        self._held += nbytes
+        if self._held >= self.frames.needed:
+            self._feed(bytes(self._view[: self._held]))
 
     def eof_received(self) -> bool | None:
         self._end(None)

@@ -201,7 +201,7 @@ class NatsReplay(DerivedReplay):
         self._ordered.begin()
         self._subscription = await self._connection.subscribe(self._take_frames)
         inbox = self._subscription.subject
-        self._consumer = f"ls-{inbox.rpartition('.')[2]}"
+        self._consumer = consumers.new_name()
         config = self._consumer_config(inbox, deliver)
         body = {"stream_name": self._name, "config": config}
         self._creating = asyncio.ensure_future(self._api.call(consumers.create_verb(self._name, config), body))
