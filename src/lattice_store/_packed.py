@@ -16,6 +16,8 @@ from lattice_store.model import Message
 
 _HEAD: Final = Struct("<QqIII")
 """What stands before the subject."""
+_SUBJECT_LENGTH: Final = Struct("<I")
+_SUBJECT_LENGTH_AT: Final = 16
 _ANY_BYTES: Final = ("utf-8", "surrogateescape")
 
 
@@ -51,6 +53,5 @@ def unpacked(data: bytes, at: int = 0) -> Message:
 
 def subject_at(data: bytes, at: int) -> bytes:
     """Return the subject of the message that begins at *at*."""
-    _, _, length, _, _ = _HEAD.unpack_from(data, at)
     start = at + _HEAD.size
-    return data[start : start + length]
+    return data[start : start + _SUBJECT_LENGTH.unpack_from(data, at + _SUBJECT_LENGTH_AT)[0]]

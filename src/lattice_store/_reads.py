@@ -18,7 +18,7 @@ from lattice_store._live import LiveView
 from lattice_store._records import Key, LinkDefinition, LinkKey, Record
 from lattice_store._snapshot import Identity
 from lattice_store._view import GrowingView, LatticeView
-from lattice_store._warm import continued, load, save
+from lattice_store._warm import continued, save
 from lattice_store.clock import Clock
 from lattice_store.errors import (
     ConnectionLostError,
@@ -118,7 +118,7 @@ class Reader:
         empty = GrowingView(self._format, eager=eager, decoding=partial(paused, wanted=pause_gc))
         with paused(wanted=pause_gc):
             try:
-                view = await continued(await load(path), empty, self._storage, self._format)
+                view = await continued(path, empty, self._storage, self._format)
             except (SnapshotError, ReplayInterruptedError, ConnectionLostError) as error:
                 _log.info("a cold rebuild of lattice %s: %s", self._format.prefix, error)
                 lost_ns = self._clock.monotonic_ns() if isinstance(error, ConnectionLostError) else None

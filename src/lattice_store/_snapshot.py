@@ -17,6 +17,8 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from functools import partial
+from heapq import nlargest
 from struct import Struct, error
 from typing import Final
 
@@ -28,6 +30,7 @@ from lattice_store.model import Message
 
 _FORMAT: Final = b"lattice-store snapshot 1\n"
 _LENGTH: Final = Struct("<I")
+_NEWEST: Final = 8
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,19 +44,22 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """The values are those of the stream up to here."""
     count: int = 0
     """How many subjects hold a value."""
+    newest: tuple[int, ...] = ()
+    """Which records have the highest sequences, the newest first: a few of them."""
 
 
 def encode(identity: Identity, messages: Iterable[Message]) -> Iterator[bytes]:
     """Yield the pieces of a snapshot.
 
     Args:
-        identity: what the values are of; ``count`` is filled in.
+        identity: what the values are of; ``count`` and ``newest`` are filled in.
         messages: the newest of each subject, in any order.
     """
-    records = [
-        record for _, record in sorted((subject_bytes(message.subject), packed([message])) for message in messages)
-    ]
-    described = msgspec.json.encode(msgspec.structs.replace(identity, count=len(records)))
+    in_order = sorted((subject_bytes(message.subject), message.sequence, packed([message])) for message in messages)
+    newest = nlargest(_NEWEST, range(len(in_order)), key=lambda at: in_order[at][1])
+    identity = msgspec.structs.replace(identity, count=len(in_order), newest=tuple(newest))
+    described = msgspec.json.encode(identity)
+    records = [record for _, _, record in in_order]
     offsets, offset = array("Q"), 0
     for record in records:
         offsets.append(offset)
@@ -90,7 +96,9 @@ class Snapshot:
             self.identity = msgspec.json.decode(data[begin : begin + length], type=Identity)
             first = begin + length + 8 * self.identity.count
             self._offsets = array("Q", data[begin + length : first])
-            if len(self._offsets) != self.identity.count:
+            if len(self._offsets) != self.identity.count or any(
+                not 0 <= at < self.identity.count for at in self.identity.newest
+            ):
                 raise SnapshotError("the snapshot is damaged")
         except (msgspec.MsgspecError, ValueError, error) as problem:
             raise SnapshotError(f"the snapshot is damaged: {problem}") from problem
@@ -110,15 +118,13 @@ class Snapshot:
         """Yield all messages, in the order of their subjects."""
         return map(self._message, range(len(self)))
 
-    def newest(self, count: int) -> list[Message]:
-        """Return the messages with the highest sequences, the newest first."""
-        sequence, first, data = Struct("<Q"), self._first, self._data
-        stamps = [(sequence.unpack_from(data, first + offset)[0], at) for at, offset in enumerate(self._offsets)]
-        stamps.sort(reverse=True)
-        return [self._message(at) for _, at in stamps[:count]]
+    def newest(self) -> Iterator[Message]:
+        """Yield a few of the messages with the highest sequences, the newest first."""
+        return map(self._message, self.identity.newest)
 
     def _position(self, subject: bytes) -> int:
-        return bisect_left(range(len(self)), subject, key=self._subject)
+        at_in_data, first, offsets = partial(subject_at, self._data), self._first, self._offsets
+        return bisect_left(range(len(self)), subject, key=lambda at: at_in_data(first + offsets[at]))
 
     def _subject(self, at: int) -> bytes:
         return subject_at(self._data, self._first + self._offsets[at])

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from lattice_store._formats import StreamFormat
 from lattice_store._snapshot import Identity, Snapshot, encode
@@ -24,20 +24,13 @@ from lattice_store.storage import Storage
 
 _QUIET_MOMENTS: Final = 8
 """How often the count is tried: with a write in between it says nothing."""
-_WITNESSES: Final = 8
-"""How many of the snapshot's newest messages are looked for: one that was replaced since is no witness."""
 
 
-async def load(path: Path) -> Snapshot:
-    """Read a snapshot.
+class _Count(NamedTuple):
+    """How many subjects held a message, when the stream stood so."""
 
-    Raises:
-        SnapshotError: there is none, or none that can be read.
-    """
-    try:
-        return Snapshot(await asyncio.to_thread(path.read_bytes))
-    except OSError as error:
-        raise SnapshotError(f"no snapshot can be read from {path}: {error.strerror or error}") from error
+    subjects: int
+    stream: StreamInfo
 
 
 async def save(path: Path, identity: Identity, messages: Iterable[Message]) -> None:
@@ -64,19 +57,39 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
             raise
 
 
-async def continued(snapshot: Snapshot, empty: GrowingView, storage: Storage, format_: StreamFormat) -> GrowingView:
-    """Return the view that the snapshot and all that came since make.
+async def continued(path: Path, empty: GrowingView, storage: Storage, format_: StreamFormat) -> GrowingView:
+    """Return the view that the snapshot in *path* and all that came since make.
 
     Args:
+        path: what `save` wrote.
         empty: the kind of view to make.
 
     Raises:
-        SnapshotError: it cannot be shown that the snapshot is still true; the text says what is against it.
+        SnapshotError: there is no snapshot, or it cannot be shown that it is still true; the text says why.
         ReplayInterruptedError: the stream was replaced meanwhile.
     """
-    _check(snapshot, format_, await storage.stream_info(format_.stream))
-    await _check_witness(snapshot, storage, format_)
-    view = empty.another(snapshot)
+    counting = asyncio.ensure_future(_count_at_a_quiet_moment(storage, format_))  # which takes the server as long
+    try:
+        snapshot = await _load(path)
+        _check(snapshot, format_, await storage.stream_info(format_.stream))
+        await _check_witness(snapshot, storage, format_)
+        return await _followed(snapshot, empty.another(snapshot), counting, storage, format_)
+    finally:
+        counting.cancel()
+        await asyncio.wait({counting})
+
+
+async def _load(path: Path) -> Snapshot:
+    try:
+        return await asyncio.to_thread(lambda: Snapshot(path.read_bytes()))
+    except OSError as error:
+        raise SnapshotError(f"no snapshot can be read from {path}: {error.strerror or error}") from error
+
+
+async def _followed(
+    snapshot: Snapshot, view: GrowingView, counting: Awaitable[_Count | None], storage: Storage, format_: StreamFormat
+) -> GrowingView:
+    """Take in what came since, until the number of subjects can be compared; it must be what is expected."""
     start = DeliverFromSequence(snapshot.identity.sequence + 1)
     async with storage.replay(format_.stream, subjects=(format_.subjects,), deliver=start) as replay:
         _check(snapshot, format_, replay.stream)
@@ -85,20 +98,22 @@ async def continued(snapshot: Snapshot, empty: GrowingView, storage: Storage, fo
         async with aclosing(replay.batches()) as batches:
             while not replay.caught_up:
                 view.absorb(await anext(batches))
+            counted = await counting
             for _ in range(_QUIET_MOMENTS):
-                counted = await _count_at_a_quiet_moment(snapshot, storage, format_)
-                if counted is None:
-                    continue
-                count, last_sequence = counted
-                while view.revision < last_sequence:
-                    view.absorb(await anext(batches))
-                if view.revision == last_sequence:
-                    if view.subject_count != count:
-                        raise SnapshotError(
-                            f"{count} subjects hold a message now, {view.subject_count} would be expected"
-                        )
-                    return view
+                if counted is not None:
+                    _check(snapshot, format_, counted.stream)
+                    while view.revision < counted.stream.state.last_sequence:
+                        view.absorb(await anext(batches))
+                    if view.revision == counted.stream.state.last_sequence:
+                        _compare(counted.subjects, view.subject_count)
+                        return view
+                counted = await _count_at_a_quiet_moment(storage, format_)
     raise SnapshotError("writes followed each other too closely to compare the number of subjects")
+
+
+def _compare(count: int, expected: int) -> None:
+    if count != expected:
+        raise SnapshotError(f"{count} subjects hold a message now, {expected} would be expected")
 
 
 def _check(snapshot: Snapshot, format_: StreamFormat, info: StreamInfo) -> None:
@@ -115,7 +130,7 @@ def _check(snapshot: Snapshot, format_: StreamFormat, info: StreamInfo) -> None:
 
 async def _check_witness(snapshot: Snapshot, storage: Storage, format_: StreamFormat) -> None:
     """Find one of the newest messages where it was: a server that lost its end gives the same sequences out again."""
-    for message in snapshot.newest(_WITNESSES):
+    for message in snapshot.newest():  # one that was replaced since is no witness
         try:
             found = await storage.get_message(format_.stream, message.sequence)
         except MessageNotFoundError:
@@ -126,13 +141,10 @@ async def _check_witness(snapshot: Snapshot, storage: Storage, format_: StreamFo
     raise SnapshotError("none of its newest messages is where it was")
 
 
-async def _count_at_a_quiet_moment(
-    snapshot: Snapshot, storage: Storage, format_: StreamFormat
-) -> tuple[int, int] | None:
-    """Return how many subjects hold a message, and the stream's last sequence then; ``None`` if that moved meanwhile."""
+async def _count_at_a_quiet_moment(storage: Storage, format_: StreamFormat) -> _Count | None:
+    """Return how many subjects hold a message; ``None`` if something was written meanwhile."""
     before = await storage.stream_info(format_.stream)
-    count = await storage.count_subjects(format_.stream, subjects=(format_.subjects,))
-    after = await storage.stream_info(format_.stream)
-    _check(snapshot, format_, after)
-    last_sequence = after.state.last_sequence
-    return (count, last_sequence) if before.state.last_sequence == last_sequence else None
+    subjects = await storage.count_subjects(format_.stream, subjects=(format_.subjects,))
+    stream = await storage.stream_info(format_.stream)
+    quiet = before.state.last_sequence == stream.state.last_sequence
+    return _Count(subjects, stream) if quiet else None
