@@ -36,21 +36,21 @@ class Headers(Mapping[str, str]):
         InvalidHeaderError: a name or value would not arrive unchanged.
     """
 
-    __slots__ = ("_block", "_first")
+    __slots__ = ("_first", "block")
+
+    block: Final[bytes]
+    """The raw block, from ``NATS/1.0`` to the empty line; empty if there are no headers."""
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         self._first: dict[str, str] | None = None
-        if not headers:
-            self._block = b""
-            return
         lines = []
-        for name, value in headers.items():
+        for name, value in (headers or {}).items():
             if _NAME.fullmatch(name) is None:
                 raise InvalidHeaderError(f"header name {name!r} is not printable ASCII without colon and space")
             if _VALUE.fullmatch(value) is None:
                 raise InvalidHeaderError(f"the value of header {name} is not printable ASCII without spaces around it")
             lines.append(f"{name}: {value}\r\n")
-        self._block = _VERSION_LINE + "".join(lines).encode() + b"\r\n"
+        self.block = _VERSION_LINE + "".join(lines).encode() + b"\r\n" if lines else b""
 
     @classmethod
     def single(cls, name: str, value: str) -> Headers:
@@ -63,19 +63,14 @@ class Headers(Mapping[str, str]):
     def from_block(cls, block: bytes) -> Headers:
         """Take a stored header block as it is; it is parsed when first read, and never refused."""
         headers = cls.__new__(cls)
-        headers._block = block
+        headers.block = block  # type: ignore[misc]  # made here, in place of `__init__`
         headers._first = None
         return headers
-
-    @property
-    def block(self) -> bytes:
-        """The raw block, from ``NATS/1.0`` to the empty line; empty if there are no headers."""
-        return self._block
 
     def _lookup(self) -> dict[str, str]:
         if self._first is None:
             first: dict[str, str] = {}
-            for line in self._block.split(b"\r\n")[1:]:
+            for line in self.block.split(b"\r\n")[1:]:
                 name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
                 if colon:
                     first.setdefault(name, value.lstrip(" "))
@@ -92,11 +87,11 @@ class Headers(Mapping[str, str]):
         return len(self._lookup())
 
     def __bool__(self) -> bool:
-        return bool(self._block)
+        return bool(self.block)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Headers):
-            return self._block == other._block
+            return self.block == other.block
         return isinstance(other, Mapping) and dict(self) == dict(other)
 
     __hash__ = None  # type: ignore[assignment]  # equal to plain mappings, which cannot be hashed either
