@@ -190,7 +190,7 @@ async def test_a_program_too_busy_to_listen_keeps_its_consumer(storage, server, 
         async def check_while_a_heartbeat_arrives():
             await check()
             block = b"NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 0\r\nNats-Last-Stream: 0\r\n\r\n"
-            replay._take_frames([(subject.encode(), b"", b"", block)])
+            replay._take_frames(replay._generation, [(subject.encode(), b"", b"", block)])
 
         replay._check_identity = check_while_a_heartbeat_arrives
         await replay._recover()

@@ -331,7 +331,7 @@ async def test_a_frame_that_cannot_be_read_reaches_the_reader_and_not_the_connec
     config = fresh()
     await storage.create_stream(config)
     async with storage.replay(config.name) as replay:
-        replay._take_frames([(b"s", b"$JS.ACK.S.c", b"", b"")])
+        replay._take_frames(replay._generation, [(b"s", b"$JS.ACK.S.c", b"", b"")])
         with pytest.raises(NotSupportedError, match="has 4 tokens"):
             await anext(replay.batches())
     assert (await storage.stream_info(config.name)).state.consumer_count == 0

@@ -22,6 +22,7 @@ from nats.aio.subscription import Subscription
 
 from lattice_store.errors import InvalidHeaderError
 from lattice_store.headers import Headers
+from lattice_store.nats._deliveries import Frame
 from lattice_store.nats._frames import FrameReader, Sink
 from lattice_store.nats._intake import Intake, asyncio_transport
 from lattice_store.nats._translate import ACK_PREFIX
@@ -163,13 +164,22 @@ async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
     if isinstance(client, OwnClient):
         return await client.subscribe_raw(subject, sink)
 
-    async def hand_over(message: Msg) -> None:
-        is_stored = message.reply.encode().startswith(ACK_PREFIX)
-        block = _block_of(message.headers, with_status=not is_stored)
-        sink([(message.subject.encode(), message.reply.encode(), message.data, block)])
+    call_soon, arrived = asyncio.get_running_loop().call_soon, list[Frame]()
+
+    def hand_over() -> None:
+        frames = arrived.copy()
+        arrived.clear()
+        sink(frames)
+
+    async def take(message: Msg) -> None:
+        reply, headers = message.reply.encode(), message.headers
+        block = _block_of(headers, with_status=not reply.startswith(ACK_PREFIX)) if headers else b""
+        if not arrived:  # nats-py goes on as long as it has messages: what arrived together is handed over together
+            call_soon(hand_over)
+        arrived.append((message.subject.encode(), reply, message.data, block))
 
     # Limits of 0 switch nats-py's own dropping of messages off; what may be in flight is bounded by our windows.
-    return await client.subscribe(subject, cb=hand_over, pending_msgs_limit=0, pending_bytes_limit=0)
+    return await client.subscribe(subject, cb=take, pending_msgs_limit=0, pending_bytes_limit=0)
 
 
 async def publish(client: Client, subject: str, reply: str, headers: Headers, payload: bytes) -> None:
@@ -211,10 +221,8 @@ async def round_trip(client: Client, seconds: float) -> None:
             raise TimeoutError(f"no PONG within {seconds:g} s")
 
 
-def _block_of(headers: Mapping[str, str] | None, *, with_status: bool) -> bytes:
+def _block_of(headers: Mapping[str, str], *, with_status: bool) -> bytes:
     """Return the header block that nats-py parsed into *headers*, the server's status line among them if it has one."""
-    if not headers:
-        return b""
     rest = dict(headers)
     status = [rest.pop(name) for name in ("Status", "Description") if with_status and name in rest]
     lines = [" ".join(["NATS/1.0", *status]), *(f"{name}: {value}" for name, value in rest.items())]

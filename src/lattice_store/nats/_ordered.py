@@ -150,10 +150,11 @@ class Ordered:
         if messages:
             self.buffered += len(messages)
             last = self._batches[-1].messages if self._batches else None
-            if isinstance(messages, list) and isinstance(last, list):
-                self._batches.pop()
-                messages = last + messages
-            self._batches.append(self._batch(messages))
+            if isinstance(messages, list) and isinstance(last, list):  # nobody has it yet
+                last += messages
+                self._batches[-1] = self._batch(last)
+            else:
+                self._batches.append(self._batch(messages))
             self._moved = False
 
     def _control(self, reply: bytes, block: bytes) -> None:

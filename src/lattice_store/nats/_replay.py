@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -67,7 +68,7 @@ class NatsReplay(DerivedReplay):
         self._deliver = deliver
         self._subscription: Subscription | None = None
         self._creating: asyncio.Future[dict[str, Any]] | None = None
-        self._consumer = ""
+        self._consumer, self._generation = "", 0
         self._inactive_threshold_ns = consumers.INACTIVE_THRESHOLD_NS
         self._flow_answered = ""
         self._pending = 0
@@ -109,7 +110,9 @@ class NatsReplay(DerivedReplay):
 
     # -- frames, as they arrive -----------------------------------------------------------------
 
-    def _take_frames(self, frames: list[Frame] | Deliveries) -> None:
+    def _take_frames(self, generation: int, frames: list[Frame] | Deliveries) -> None:
+        if generation != self._generation:  # of a consumer that was given up
+            return
         ordered = self._ordered
         self._heard = True
         try:
@@ -199,7 +202,8 @@ class NatsReplay(DerivedReplay):
     async def _create_consumer(self, deliver: DeliverPolicy) -> int:
         """Create a consumer that begins at *deliver*; return how many messages it had to deliver at that moment."""
         self._ordered.begin()
-        self._subscription = await self._connection.subscribe(self._take_frames)
+        self._generation += 1
+        self._subscription = await self._connection.subscribe(partial(self._take_frames, self._generation))
         inbox = self._subscription.subject
         self._consumer = consumers.new_name()
         config = self._consumer_config(inbox, deliver)
@@ -228,6 +232,7 @@ class NatsReplay(DerivedReplay):
 
     async def _drop_consumer(self) -> None:
         """Unsubscribe and delete, as far as that can be done now; what is left goes by itself."""
+        self._generation += 1
         subscription, self._subscription = self._subscription, None
         if subscription is None:
             return
