@@ -2,6 +2,7 @@
 
 Layers, each importing only what stands below it:
 
+    _tcp        serve: the shell that lets real clients connect over TCP
     _storage    SimStorage: the asyncio shell that reads the clock, waits and hands out
     _transcript Recorder, Transcript: what goes over the wire, written down and played again
     _server     SimServer: a core and a clock, with its snapshots and forks
@@ -19,19 +20,48 @@ if TYPE_CHECKING:
     from lattice_store_sim._core._profile import PROFILES, ServerProfile
     from lattice_store_sim._server import SimServer, Snapshot
     from lattice_store_sim._storage import SimStorage
+    from lattice_store_sim._tcp import TcpServer, serve
+    from lattice_store_sim._tcp_limits import WireLimits
     from lattice_store_sim._transcript import Recorder, Transcript
+    from lattice_store_sim._wire._auth import Auth, User
+    from lattice_store_sim._wire._permissions import Allowance, Permissions, Responses
 
-__all__ = ["PROFILES", "Recorder", "ServerProfile", "SimServer", "SimStorage", "Snapshot", "Transcript", "VirtualClock"]
+__all__ = [
+    "PROFILES",
+    "Allowance",
+    "Auth",
+    "Permissions",
+    "Recorder",
+    "Responses",
+    "ServerProfile",
+    "SimServer",
+    "SimStorage",
+    "Snapshot",
+    "TcpServer",
+    "Transcript",
+    "User",
+    "VirtualClock",
+    "WireLimits",
+    "serve",
+]
 
 _HOME = {
     "PROFILES": "_core._profile",
+    "Allowance": "_wire._permissions",
+    "Auth": "_wire._auth",
+    "Permissions": "_wire._permissions",
     "Recorder": "_transcript",
+    "Responses": "_wire._permissions",
     "ServerProfile": "_core._profile",
     "SimServer": "_server",
     "SimStorage": "_storage",
     "Snapshot": "_server",
+    "TcpServer": "_tcp",
     "Transcript": "_transcript",
+    "User": "_wire._auth",
     "VirtualClock": "_clock",
+    "WireLimits": "_tcp_limits",
+    "serve": "_tcp",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar, cast, overload
 
 from lattice_store.clock import Clock, SystemClock
@@ -12,6 +13,23 @@ from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
 
 ClockT = TypeVar("ClockT", bound=Clock)
+
+
+class Shell(ABC):
+    """What brings a simulated server to clients outside: it sees all that is published, and ends with the server."""
+
+    @abstractmethod
+    def _show(self, subject: str, payload: bytes, block: bytes) -> None:
+        """Show subscribers what is being published in this process."""
+
+    @abstractmethod
+    def _cut(self) -> None:
+        """End all connections: the server stops."""
+
+    @abstractmethod
+    def _resume(self) -> None:
+        """Serve the server as it is now."""
+
 
 Profile = ServerProfile | str
 """Which nats-server to be: a profile, or a version such as ``2.12``."""
@@ -48,6 +66,7 @@ class SimServer(Generic[ClockT]):
         profile = profile if isinstance(profile, ServerProfile) else profile_of(profile)
         self._core = SimCore(profile, max_replicas=max_replicas)
         self._replays: dict[str, list[SimReplay]] = {}
+        self._shell: Shell | None = None
 
     def __repr__(self) -> str:
         return f"SimServer({', '.join(self._core.list_streams())})"
@@ -55,9 +74,14 @@ class SimServer(Generic[ClockT]):
     def restart(self) -> None:
         """Stop and start: memory streams are gone, file streams stay, their message IDs are those still stored.
 
-        Replays of a stream that is gone are interrupted; those of a file stream go on.
+        Replays of a stream that is gone are interrupted; those of a file stream go on. Clients that came over TCP
+        lose their connections.
         """
+        if self._shell is not None:
+            self._shell._cut()
         self._core.restart(now_ns=self.clock.now_ns())
+        if self._shell is not None:
+            self._shell._resume()
         self._tell_all_replays()
 
     # -- time travel ----------------------------------------------------------------------------
@@ -70,11 +94,17 @@ class SimServer(Generic[ClockT]):
         """Go back to a state that was kept, of this server or another; a snapshot may be restored many times.
 
         A `VirtualClock` goes back too; another clock goes on, and what is past due by then comes due.
-        All open replays are interrupted: their streams went back, are gone, or are others.
+        All open replays are interrupted: their streams went back, are gone, or are others. Clients that came over
+        TCP lose their connections.
         """
+        if self._shell is not None:
+            self._shell._cut()
         self._core = snapshot._core.copy()
         if isinstance(self.clock, VirtualClock):
             self.clock._set(snapshot._now_ns)
+        if self._shell is not None:
+            self._core.forget_clients(now_ns=self.clock.now_ns())
+            self._shell._resume()
         for replays in self._replays.values():
             for replay in replays:
                 replay.interrupt(ResetReason.STREAM_WENT_BACK)

@@ -165,6 +165,8 @@ class SimStorage(ClosingStorage):
         server, now_ns = self._now()
         if expect is not None and expect.last_subject_filter is not None:
             check_feature(LAST_SUBJECT_FILTER, server.context.profile.release)
+        if self.server._shell is not None:
+            self.server._shell._show(subject, payload, block.block)
         ack = server.publish(subject, payload, block, now_ns=now_ns)
         if self.server._replays:
             self.server._tell_replays(server.bound_stream(subject))

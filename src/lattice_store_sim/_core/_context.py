@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from lattice_store_sim._core._interest import Interest
@@ -17,6 +19,10 @@ class Context:
     max_replicas: int = 1
     interest: Interest = attrs.field(factory=Interest)
     outbox: list[Outgoing] = attrs.field(factory=list)
+    bell: Callable[[], None] | None = None
+    """Is rung when the outbox is empty no longer, for a shell that did not call."""
+    note_unheard: Callable[[], None] | None = None
+    """Is told that nobody on the server listens to what is being sent; whoever sets it finds the answer himself."""
     names_given: int = 0
     """How many consumers were given a name."""
     api_requests: int = 0
@@ -25,13 +31,19 @@ class Context:
     """How many of them were refused."""
 
     def send(self, outgoing: Outgoing) -> None:
+        if self.bell is not None and not self.outbox:
+            self.bell()
         self.outbox.append(outgoing)
 
     def tell_unheard(self, subject: str, reply: str) -> None:
         """Tell who sent to *subject*, which the server does not listen to, that nobody else does either."""
-        if reply and not self.interest.has(subject):
+        if self.note_unheard is not None:
+            self.note_unheard()
+        elif reply and not self.interest.has(subject):
             shown = [("Nats-Subject", subject)] if self.profile.no_responders_subject else []
             self.send(status(reply, 503, "", *shown))
 
     def copy(self) -> Context:
-        return attrs.evolve(self, interest=self.interest.copy(), outbox=self.outbox.copy())
+        return attrs.evolve(
+            self, interest=self.interest.copy(), outbox=self.outbox.copy(), bell=None, note_unheard=None
+        )

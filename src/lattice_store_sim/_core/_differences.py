@@ -53,6 +53,27 @@ class ServerProfile:
     no_responders_subject: bool = True
     """Whether the status 503 bears the subject that nobody listens to; from 2.12 on."""
 
+    # -- the client protocol ----------------------------------------------------------------------
+    build: tuple[str, str] = ("b2fd3ef", "go1.27.2")
+    """The commit and the Go version that INFO tells of."""
+    curve_key: bool = True
+    """Whether INFO tells of a curve key (``xkey``); from 2.10 on."""
+    info_after_connect: bool = True
+    """Whether INFO comes once more behind the first PONG, with the client's account; from 2.12 on."""
+    second_connect_unsubscribes: bool = True
+    """Whether another CONNECT ends all subscriptions; from 2.12 on."""
+    raft_subjects_refused: bool = True
+    """Whether clients may not publish to ``$NRG.``; from 2.11 on."""
+    user_info: Literal["none", "account", "account_name"] = "account_name"
+    """What $SYS.REQ.USER.INFO tells of the account: since 2.12 its name once more, since 2.10 its name, in 2.9 nothing."""
+    server_flags: int = 7
+    """The capabilities that $SYS.REQ.USER.INFO tells of as bits; 3 in 2.10."""
+    feature_flags: tuple[str, ...] = (
+        *("js_ack_fc_v2=false", "js_api_reply_v2=false"),
+        *("js_raft_delete_range=true", "js_snapshot_sources=false"),
+    )
+    """The switches that $SYS.REQ.USER.INFO tells of; from 2.14 on."""
+
     # -- configuration of streams -----------------------------------------------------------------
     slashes_in_names: bool = False
     """Whether only a creation refuses slashes in a stream's name (10128); up to 2.11."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lattice_store.subjects import is_literal, matches
+from lattice_store_sim._core._subject_map import SubjectMap
 
 _Groups = Counter[str | None]
 
@@ -12,17 +12,17 @@ _Groups = Counter[str | None]
 class Interest:
     """Subscriptions by subject or wildcard and queue group, counted: two clients may subscribe alike."""
 
-    __slots__ = ("_literal", "_wildcard")
+    __slots__ = ("_groups",)
 
     def __init__(self) -> None:
-        self._literal: dict[str, _Groups] = {}
-        self._wildcard: dict[str, _Groups] = {}
-
-    def _table(self, subject: str) -> dict[str, _Groups]:
-        return self._literal if is_literal(subject) else self._wildcard
+        self._groups: SubjectMap[_Groups] = SubjectMap()
 
     def subscribe(self, subject: str, group: str | None = None) -> None:
-        self._table(subject).setdefault(subject, Counter())[group] += 1
+        groups = self._groups.get(subject)
+        if groups is None:
+            groups = Counter()
+            self._groups.set(subject, groups)
+        groups[group] += 1
 
     def unsubscribe(self, subject: str, group: str | None = None) -> None:
         """Take back one `subscribe`.
@@ -30,29 +30,28 @@ class Interest:
         Raises:
             KeyError: there was none.
         """
-        table = self._table(subject)
-        groups = table[subject]
-        if group not in groups:
-            raise KeyError(group)
+        groups = self._groups.get(subject)
+        if groups is None or group not in groups:
+            raise KeyError(subject)
         groups[group] -= 1
         if not groups[group]:
             del groups[group]
         if not groups:
-            del table[subject]
+            self._groups.remove(subject)
 
     def has(self, subject: str) -> bool:
         """Return whether a message to the literal *subject* would reach a subscriber."""
-        return subject in self._literal or any(matches(listened, subject) for listened in self._wildcard)
+        return bool(self._groups.match(subject))
 
     def names(self, subject: str, group: str | None) -> bool:
         """Return whether a subscription of that group, or of none, is to *subject* itself and not to a wildcard.
 
         A push consumer counts no other (nats-server sublist.go, ``registerNotification``).
         """
-        return group in self._literal.get(subject, ())
+        return group in (self._groups.get(subject) or ())
 
     def copy(self) -> Interest:
         copied = Interest()
-        copied._literal = {subject: groups.copy() for subject, groups in self._literal.items()}
-        copied._wildcard = {subject: groups.copy() for subject, groups in self._wildcard.items()}
+        for subject in self._groups:
+            copied._groups.set(subject, Counter(self._groups.get(subject)))
         return copied

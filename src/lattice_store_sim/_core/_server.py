@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lattice_store.errors import ApiError, NoRespondersError, api_error
 from lattice_store.headers import NO_HEADERS, Headers
@@ -17,18 +18,18 @@ from lattice_store_sim._core._consumer_rules import FILTER_OUTSIDE, is_outside
 from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
+from lattice_store_sim._core._interest import Interest
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
 from lattice_store_sim._core._publish import UnansweredError
 from lattice_store_sim._core._pulls import PullRequest, Refusal
+from lattice_store_sim._core._routes import Routes
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
 from lattice_store_sim._core._subject_rules import invalid
-
-_ROUTES_KEPT = 1 << 18
 
 
 def _check_named(config: StreamConfig, stream: str | None) -> None:
@@ -49,7 +50,7 @@ class SimCore:
         self.streams: dict[str, Stream] = {}
         self.now_ns = 0
         self._last_created_ns = 0
-        self._routes: dict[str, Stream] = {}
+        self._routes = Routes()
 
     def copy(self) -> SimCore:
         """Return the same server once more: what happens to one does not reach the other. Replays stay with this one."""
@@ -87,6 +88,8 @@ class SimCore:
             for stream in list(self.streams.values()):
                 stream.advance(self.now_ns)
         self._tick(now_ns)
+        for stream in list(self.streams.values()):
+            stream.advance(self.now_ns)  # nothing is due: this finds out what will be next
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -99,17 +102,31 @@ class SimCore:
         """Note that a client listens to *subject*, alone or as one of a queue group."""
         self._tick(now_ns)
         self.context.interest.subscribe(subject, group)
-        self._interest_changed()
+        self._interest_changed(subject)
 
     def unsubscribe(self, subject: str, group: str | None = None, *, now_ns: int) -> None:
         """Take back one `subscribe`."""
         self._tick(now_ns)
         self.context.interest.unsubscribe(subject, group)
-        self._interest_changed()
+        self._interest_changed(subject)
 
-    def _interest_changed(self) -> None:
+    def forget_clients(self, *, now_ns: int) -> None:
+        """Take back every `subscribe`: nobody is connected any more."""
+        self._tick(now_ns)
+        self.context.interest = Interest()
         for stream in self.streams.values():
-            if stream.consumers:
+            stream.advance(self.now_ns)
+            stream.consumers.interest_changed(self.now_ns)
+
+    @property
+    def due_ns(self) -> int | None:
+        """When to look next whether something has come due: never too late, and cheaper than `next_deadline_ns`."""
+        return min((stream.due_ns for stream in self.streams.values()), default=None)
+
+    def _interest_changed(self, subject: str) -> None:
+        """Let those look that deliver to just this subject; requests ask when their turn comes."""
+        for stream in self.streams.values():
+            if any(consumer.config.deliver_subject == subject for consumer in stream.consumers.values()):
                 stream.advance(self.now_ns)
                 stream.consumers.interest_changed(self.now_ns)
 
@@ -233,13 +250,27 @@ class SimCore:
         return None if stream.config.no_ack else ack
 
     def _route(self, subject: str) -> Stream:
-        for stream in self.streams.values():
-            if stream.captures(subject):
-                if len(self._routes) >= _ROUTES_KEPT:
-                    self._routes.clear()
-                self._routes[subject] = stream
-                return stream
-        raise NoRespondersError(f"no stream is bound to {subject}")
+        stream = self._routes.find(subject, self.streams)
+        if stream is None:
+            raise NoRespondersError(f"no stream is bound to {subject}")
+        return stream
+
+    def binds(self, subject: str) -> bool:
+        """Return whether a stream takes what is published to a literal subject."""
+        return subject in self._routes or self._routes.find(subject, self.streams) is not None
+
+    def store(self, sent: Outgoing, *, now_ns: int) -> None:
+        """Let the stream that a message of the server's own is routed to take it, as it takes a client's.
+
+        It is stored under the subject that its receivers read. Nobody is told whether it was.
+        """
+        stream = self._route(sent.to)
+        self._tick(now_ns)
+        stream.advance(self.now_ns)
+        headers = Headers.from_block(sent.headers) if sent.headers else NO_HEADERS
+        with suppress(ApiError, UnansweredError):
+            stream.publish(sent.subject or sent.to, sent.payload, headers, self.now_ns)
+        stream.consumers.run(self.now_ns)
 
     def log(self, stream: str, *, now_ns: int) -> Log:
         """Return what is stored, to be read.

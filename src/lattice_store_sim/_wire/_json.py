@@ -18,7 +18,7 @@ import msgspec
 
 from lattice_store.errors import ApiError, api_error
 from lattice_store_sim._core._consumer_config import TimeNs
-from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._profile import NEWEST, ServerProfile
 from lattice_store_sim._wire._times import time_ns
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -88,8 +88,9 @@ def _required(hint: Any) -> Any:
 @cache
 def _names(kind: type[msgspec.Struct], later: frozenset[str]) -> dict[str, str]:
     """Return the field for each way to spell it: exactly, or folded."""
-    known = [name for name in _types(kind) if name not in later]
-    return {name.casefold(): name for name in known} | {name: name for name in known}
+    spellings = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
+    known = {spelled: name for spelled, name in spellings.items() if name not in later}
+    return {spelled.casefold(): name for spelled, name in known.items()} | known
 
 
 def _is_struct(hint: Any) -> bool:
@@ -212,6 +213,22 @@ def decode(payload: bytes, kind: type[_T], profile: ServerProfile, *, later: fro
     if not profile.json_documents_joined and len(documents) != 1:
         raise invalid_json("not one document", profile)
     return _build(documents, kind, profile, profile.later_fields | later)
+
+
+def decode_into(payload: bytes, old: _T) -> _T:
+    """Return *old* with what the JSON object in *payload* sets; it may hold other fields, too.
+
+    Raises:
+        ApiError: it is none, or does not fit.
+    """
+    try:
+        (document,) = _documents(payload)
+        fields = msgspec.structs.asdict(old)
+        if document is not None:
+            _Reader(frozenset(), lenient=True).set_all(fields, _object(document), type(old))
+    except (ValueError, RecursionError) as error:  # of a validation, too
+        raise invalid_json(error, NEWEST) from None
+    return type(old)(**fields)
 
 
 @cache

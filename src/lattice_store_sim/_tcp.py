@@ -1,0 +1,292 @@
+"""A simulated server on TCP: real clients connect to it. The shell reads the clock, keeps deadlines, moves bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from lattice_store.errors import InvalidArgumentError
+from lattice_store_sim._core._profile import NEWEST
+from lattice_store_sim._server import Profile, Shell, SimServer
+from lattice_store_sim._tcp_connection import Connection
+from lattice_store_sim._tcp_limits import WireLimits
+from lattice_store_sim._wire._auth import Auth
+from lattice_store_sim._wire._clients import Client, Ending
+from lattice_store_sim._wire._router import Router
+from lattice_store_sim._wire._server_info import ServerInfo
+
+_NONCE_BYTES: Final = 11
+_LONGEST_FAREWELL_S: Final = 1.0
+_NEVER: Final = 1 << 62
+
+
+def _check_host(host: str, *, allow_remote: bool) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not allow_remote:
+        raise InvalidArgumentError(
+            f"serve(host={host!r}) would let other machines in, with no more protection than a test needs;"
+            " allow_remote=True if that is what you want"
+        )
+
+
+class TcpServer(Shell):
+    """A simulated server that listens on TCP. `serve` makes one.
+
+    Args:
+        sim: the server.
+        limits: what it bears.
+        auth: who may connect.
+        tls: how connections are encrypted.
+        tls_first: whether they are from the first byte on.
+    """
+
+    def __init__(
+        self, sim: SimServer[Any], limits: WireLimits, auth: Auth | None, tls: ssl.SSLContext | None, *, tls_first: bool
+    ) -> None:
+        self.sim = sim
+        self.limits = limits
+        self.auth_required = auth is not None
+        self.tls = tls
+        self.tls_first = tls_first
+        self._auth = auth
+        self._router: Router
+        self._connections: dict[int, Connection] = {}
+        self._listener: asyncio.Server | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Task[None] | None = None
+        self._armed_ns = _NEVER
+        self._rung = False
+        self._emptied = asyncio.Event()
+        self.host, self.port = "", 0
+
+    def __repr__(self) -> str:
+        return f"TcpServer({self.url})"
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'nats' if self.tls is None else 'tls'}://{host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    # -- begin and end --------------------------------------------------------------------------
+
+    async def _start(self, host: str, port: int, *, name: str, seed: int) -> None:
+        if self.sim._shell is not None:
+            raise InvalidArgumentError(f"{self.sim!r} is served already, at {getattr(self.sim._shell, 'url', '')}")
+        self.sim._shell = self
+        try:
+            self._listener = await self._loop.create_server(lambda: Connection(self), host, port)
+        except BaseException:
+            self.sim._shell = None
+            raise
+        self.host, self.port = host, self._listener.sockets[0].getsockname()[1]
+        info = ServerInfo(
+            seed=f"{seed} {self.port}",
+            host=host,
+            port=self.port,
+            profile=self.sim._core.context.profile,
+            name=name,
+            auth_required=self._auth is not None and not self._auth.default_user,
+            tls_required=self.tls is not None,
+            tls_verify=self.tls is not None and self.tls.verify_mode is ssl.CERT_REQUIRED,
+            max_payload=self.limits.max_payload,
+        )
+        self._router = Router(
+            self.sim._core,
+            info,
+            auth=self._auth,
+            seed=seed,
+            max_control_line=self.limits.max_control_line,
+            max_pending=self.limits.max_pending,
+            max_subscriptions=self.limits.max_subscriptions,
+            stored=self._tell_replays,
+        )
+        self._resume()
+
+    async def _stop(self) -> None:
+        """Stop listening and end all connections; what waits for clients that read still reaches them."""
+        assert self._listener is not None
+        self._listener.close()
+        self._cut()
+        self.sim._core.context.bell = None
+        self.sim._shell = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._connections:
+            late = self._loop.call_later(_LONGEST_FAREWELL_S, self._abort_all)
+            await self._emptied.wait()
+            late.cancel()
+        if self._timer is not None:
+            await asyncio.gather(self._timer, return_exceptions=True)
+
+    def _abort_all(self) -> None:
+        for connection in list(self._connections.values()):
+            connection.abort()
+
+    def announce_end(self) -> None:
+        """Say in INFO that the server is about to end, and take no new clients: lame duck mode."""
+        assert self._listener is not None
+        self._listener.close()
+        for client in self._router.clients.values():
+            if client.protocol.options.protocol >= 1:
+                client.send(self._router.info.line(client.cid, client.ip, nonce=client.nonce, lame_duck=True))
+        self.flush()
+
+    # -- connections ----------------------------------------------------------------------------
+
+    def connected(self, connection: Connection, ip: str) -> Client:
+        nonce = base64.urlsafe_b64encode(os.urandom(_NONCE_BYTES)).rstrip(b"=").decode()
+        client = self._router.attach(ip, nonce=nonce)
+        self._connections[client.cid] = connection
+        self._emptied.clear()
+        return client
+
+    def greet(self, client: Client) -> None:
+        self._router.greet(client)
+        if len(self._connections) > self.limits.max_connections:
+            client.complain("maximum connections exceeded")
+            client.end()
+
+    def received(self, client: Client, data: bytes) -> None:
+        self._router.receive(client, data, self.sim.clock.now_ns())
+        self.flush()
+        self._arm()
+
+    def lost(self, connection: Connection) -> None:
+        client = connection.client
+        client.end(Ending.CUT)
+        self._router.detach(client, self.sim.clock.now_ns())
+        self._connections.pop(client.cid, None)
+        if not self._connections:
+            self._emptied.set()
+        self.flush()
+        self._arm()
+
+    def flush(self) -> None:
+        """Write what is to be sent, once for each client; let go of those that are to end."""
+        touched = self._router.touched
+        while touched:
+            clients = dict.fromkeys(touched)
+            touched.clear()
+            for client in clients:
+                if (connection := self._connections.get(client.cid)) is not None:
+                    connection.write_out()
+                if client.ending is not None:
+                    self._router.detach(client, self.sim.clock.now_ns())
+
+    # -- the server behind it -------------------------------------------------------------------
+
+    def _tell_replays(self) -> None:
+        if self.sim._replays:
+            self.sim._tell_all_replays()
+
+    def _ring(self) -> None:
+        """The core sends something though no client asked: somebody in this process did."""
+        if not self._rung:
+            self._rung = True
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        self._rung = False
+        self._router.deliver(self.sim.clock.now_ns())
+        self.flush()
+        self._arm()
+
+    def _show(self, subject: str, payload: bytes, block: bytes) -> None:
+        self._router.show(subject, payload, block, self.sim.clock.now_ns())
+        if self._router.touched:
+            self._ring()
+
+    def _cut(self) -> None:
+        for client in list(self._router.clients.values()):
+            client.end()
+        self.flush()
+
+    def _resume(self) -> None:
+        self._router.set_core(self.sim._core)
+        self.sim._core.context.bell = self._ring
+        self._arm()
+
+    # -- time -----------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """See to it that the server is looked at when something comes due."""
+        due_ns = self.sim._core.due_ns
+        if due_ns is not None and due_ns < self._armed_ns:
+            self._armed_ns = due_ns
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.create_task(self._keep_time())
+
+    async def _keep_time(self) -> None:
+        clock = self.sim.clock
+        while self._armed_ns < _NEVER:
+            await clock.sleep(max(0, self._armed_ns - clock.now_ns()))
+            now_ns = clock.now_ns()
+            if now_ns >= self._armed_ns:
+                self.sim._core.advance(now_ns)
+                self._router.deliver(now_ns)
+                self._tell_replays()
+                self.flush()
+                due_ns = self.sim._core.due_ns
+                self._armed_ns = _NEVER if due_ns is None else due_ns
+
+
+@asynccontextmanager
+async def serve(
+    sim: SimServer[Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    profile: Profile | None = None,
+    name: str = "",
+    auth: Auth | None = None,
+    tls: ssl.SSLContext | None = None,
+    tls_first: bool = False,
+    limits: WireLimits | None = None,
+    seed: int = 0,
+    allow_remote: bool = False,
+) -> AsyncIterator[TcpServer]:
+    """Let clients of NATS connect to a simulated server, at the ``url`` of what ``async with`` gives.
+
+    Args:
+        sim: the server, which other users in this process may share; a new one by default.
+        host: an address of this machine's loopback.
+        port: 0 for one that is free.
+        profile: which version of nats-server a new server is, such as ``2.12``; the newest by default.
+        name: what it is called.
+        auth: who may connect and what they may do; everybody and anything by default.
+        tls: encrypt, with this certificate and key.
+        tls_first: encrypt before INFO, not behind it.
+        limits: what clients may ask of it; nats-server's defaults.
+        seed: of what is left to chance, such as who of a queue group is first.
+        allow_remote: listen on other addresses than loopback.
+
+    Raises:
+        InvalidArgumentError: the arguments contradict each other, or the server is served already.
+        OSError: it cannot listen there.
+    """
+    if sim is not None and profile is not None:
+        raise InvalidArgumentError("serve(sim, profile=…): the server has its profile already; give one of them")
+    _check_host(host, allow_remote=allow_remote)
+    sim = SimServer(profile=NEWEST if profile is None else profile) if sim is None else sim
+    server = TcpServer(sim, limits or WireLimits(), auth, tls, tls_first=tls_first)
+    await server._start(host, port, name=name, seed=seed)
+    try:
+        yield server
+    finally:
+        await server._stop()
