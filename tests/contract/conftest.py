@@ -12,7 +12,7 @@ from lattice_store.model import StorageType, StreamConfig
 from lattice_store.nats import LocalServer, connect
 from lattice_store.storage import Storage
 from lattice_store.testing import AdvancingClock, FaultyStorage, RecordingStorage
-from lattice_store_sim import SimServer, SimStorage, VirtualClock
+from lattice_store_sim import SimServer, SimStorage, VirtualClock, serve
 
 
 @attrs.frozen
@@ -41,6 +41,7 @@ SIMULATED: dict[str, Callable[[], Backend]] = {
     "recording-sim": lambda: _simulated(StorageType.MEMORY, RecordingStorage),
     "faulty-sim": lambda: _simulated(StorageType.MEMORY, FaultyStorage),
 }
+SERVED = {"sim-tcp-memory": StorageType.MEMORY, "sim-tcp-file": StorageType.FILE}
 REAL = {"nats-memory": StorageType.MEMORY, "nats-file": StorageType.FILE}
 
 
@@ -58,6 +59,10 @@ def nats_server() -> Iterator[LocalServer]:
 async def backend(request: pytest.FixtureRequest, backend_name: str) -> AsyncIterator[Backend]:
     if backend_name in SIMULATED:
         yield SIMULATED[backend_name]()
+        return
+    if backend_name in SERVED:
+        async with serve() as served:
+            yield Backend(lambda: connect(served.url, limits=_QUICK), SERVED[backend_name])
         return
     url = request.getfixturevalue("nats_server").url
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lattice_store.testing import CHECKS, Check, run_check
-from tests.contract.conftest import REAL, SIMULATED, Backend
+from tests.contract.conftest import REAL, SERVED, SIMULATED, Backend
 
 _CASES = [
     pytest.param(name, check, id=f"{name}-{check.name}", marks=[pytest.mark.nats] if name in REAL else [])
-    for name in (*SIMULATED, *REAL)
+    for name in (*SIMULATED, *SERVED, *REAL)
     for check in CHECKS
     if name in SIMULATED or not check.needs_clock
 ]
