@@ -142,7 +142,7 @@ class TcpServer(Shell):
         assert self._listener is not None
         self._listener.close()
         for client in self._router.clients.values():
-            if client.protocol.options.protocol >= 1:
+            if client.options.protocol >= 1:
                 client.send(self._router.info.line(client.cid, client.ip, nonce=client.nonce, lame_duck=True))
         self.flush()
 

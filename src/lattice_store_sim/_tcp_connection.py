@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         client = self.client
         self._host.received(client, data)
-        if client.protocol.connected and not self._known:
+        if client.connected and not self._known:
             self._known = True
             self._cancel("auth")
             first = min(self._host.limits.ping_interval_ns, _FIRST_PING_NS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from lattice_store_sim._wire import _protocol
+from lattice_store_sim._wire._events import ConnectOptions
 from lattice_store_sim._wire._permissions import ANYTHING, Rights
 from lattice_store_sim._wire._protocol import Protocol
 
@@ -46,7 +47,7 @@ class Client:
 
     __slots__ = (
         *("active", "answered_ping", "pings_out"),
-        *("cid", "echo", "ending", "headers", "ip", "max_pending", "no_responders", "nonce"),
+        *("cid", "connected", "echo", "ending", "headers", "ip", "max_pending", "no_responders", "nonce", "options"),
         *("out", "protocol", "rights", "room", "subscriptions", "verbose", "_touched"),
     )
 
@@ -70,11 +71,17 @@ class Client:
         self.pings_out = 0
         """How many PING it has not answered."""
         self._touched = touched
-        self.take_options()
+        self.connected = False
+        """Whether it has said CONNECT, and was not refused."""
+        self._take(ConnectOptions())
 
-    def take_options(self) -> None:
+    def take_options(self, options: ConnectOptions) -> None:
         """Heed what it says of itself."""
-        options = self.protocol.options
+        self.connected = True
+        self._take(options)
+
+    def _take(self, options: ConnectOptions) -> None:
+        self.options = options
         self.verbose, self.echo = options.verbose, options.echo
         self.headers = options.headers
         self.no_responders = options.no_responders
@@ -82,7 +89,7 @@ class Client:
     @property
     def user(self) -> str:
         """Who it is (client.go, ``getRawAuthUser``)."""
-        options = self.protocol.options
+        options = self.options
         return options.nkey or options.user or options.auth_token
 
     def send(self, *pieces: bytes) -> None:

@@ -76,8 +76,6 @@ class Protocol:
         auth_required: bool = False,
     ) -> None:
         self.options = ConnectOptions()
-        self.connected = False
-        """Whether CONNECT has come."""
         self.failed = False
         """Whether a `Failure` was returned: nothing is read any more."""
         self._max_line = max_control_line
@@ -242,7 +240,7 @@ class Protocol:
         end = begin + sizes[-1]
         if data[end : end + 2] != b"\r\n":
             return self._lacks_end(data, at, end, events)
-        if self.options.pedantic and not _is_literal(words[0]):
+        if self.options.pedantic and verb != b"HMSG" and not _is_literal(words[0]):
             events.append(Complaint("Invalid Publish Subject"))
         headers = sizes[0] if counts == 2 else 0
         reply = words[1] if len(words) == counts + 2 else b""
@@ -267,7 +265,6 @@ class Protocol:
             self.options = decode_into(argument, self.options)
         except ApiError:
             return _SILENT
-        self.connected = True
         self._closed_door = False
         return Connect(self.options)
 

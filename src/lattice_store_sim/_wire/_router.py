@@ -22,6 +22,7 @@ from lattice_store_sim._wire._clients import Client, Subscription
 from lattice_store_sim._wire._events import (
     Complaint,
     Connect,
+    ConnectOptions,
     Failure,
     Ping,
     Pong,
@@ -117,7 +118,7 @@ class Router:
         cid, max_pending = self._last_cid, self._max_pending
         client = Client(cid, ip, protocol, max_pending=max_pending, touched=self.touched, nonce=nonce)
         if self._auth is not None and self._auth.default_user:
-            client.rights = self._auth.rights(protocol.options, "") or ANYTHING
+            client.rights = self._auth.rights(client.options, "") or ANYTHING
         self.clients[cid] = client
         return client
 
@@ -158,8 +159,8 @@ class Router:
                 self._answer_ping(client)
             case Pong():
                 client.pings_out = 0
-            case Connect():
-                self._connect(client)
+            case Connect(options):
+                self._connect(client, options)
             case Complaint(text):
                 client.complain(text)
             case Failure(text):
@@ -171,14 +172,12 @@ class Router:
 
     def _answer_ping(self, client: Client) -> None:
         client.send(_protocol.PONG)
-        protocol = client.protocol
-        if protocol.connected and not client.answered_ping:
+        if client.connected and not client.answered_ping:
             client.answered_ping = True
-            if protocol.options.protocol >= 1 and self._profile.info_after_connect:
+            if client.options.protocol >= 1 and self._profile.info_after_connect:
                 client.send(self.info.line(client.cid, client.ip, nonce=client.nonce, connected=True))
 
-    def _connect(self, client: Client) -> None:
-        options = client.protocol.options
+    def _connect(self, client: Client, options: ConnectOptions) -> None:
         if self._profile.second_connect_unsubscribes:
             self._drop_all(client)
         rights = ANYTHING if self._auth is None else self._auth.rights(options, client.nonce)
@@ -190,7 +189,7 @@ class Router:
             self._refuse(client, "no responders requires headers support")
         else:
             client.rights = rights
-            client.take_options()
+            client.take_options(options)
             if client.verbose:
                 client.send(_protocol.OK)
 
