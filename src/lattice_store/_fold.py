@@ -120,8 +120,11 @@ class Fold:
                 key, record = read(token, payload)
             except UNREADABLE:
                 key, record = UNCOMMON
+            if record is None or (speakers and key in speakers):
+                uncommon.add(sequence)
+                continue
             entry: Entry[Any] = Entry(record, sequence, (subject,))
-            if record is None or (speakers and key in speakers) or said.setdefault(subject, entry) is not entry:
+            if said.setdefault(subject, entry) is not entry:
                 uncommon.add(sequence)
             elif entries.setdefault(key, entry) is not entry:
                 del said[subject]

@@ -84,11 +84,9 @@ class StreamFormat:
     prefix: str = attrs.field(validator=_is_prefix)
     max_value_bytes: int = DEFAULT_LIMITS.max_value_bytes
     """Largest value read or written."""
-    _start: str = attrs.field(init=False, repr=False, eq=False)
-
-    @_start.default
-    def _all_begin_with(self) -> str:
-        return f"lc.{self.prefix}."
+    _start: str = attrs.field(
+        init=False, repr=False, eq=False, default=attrs.Factory(lambda self: f"lc.{self.prefix}.", takes_self=True)
+    )
 
     @property
     def stream(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """A consumer or a replay."""
 
-    def wants(self, subject: str) -> bool:
+    def wants(self, subject: str, /) -> bool:
         """Return whether messages of a subject are for it."""
         ...
 

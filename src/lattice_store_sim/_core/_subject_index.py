@@ -141,7 +141,7 @@ class SubjectIndex:
         elif isinstance(entry, tuple):
             at = entry.index(sequence)
             rest = entry[:at] + entry[at + 1 :]
-            self._entries[subject] = rest if len(rest) > 1 else rest[0]
+            self._entries[subject] = rest[0] if len(rest) == 1 else rest
         elif len(entry) == 1:
             del self._entries[subject]
         else:

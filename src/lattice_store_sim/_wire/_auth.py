@@ -72,7 +72,7 @@ class Auth:
         default_user: the name or nkey of the user that clients are who say nothing of themselves.
     """
 
-    users: Sequence[User] = attrs.field(default=(), converter=tuple)
+    users: Sequence[User] = attrs.field(default=(), converter=tuple[User, ...])
     token: str = attrs.field(default="", repr=False, converter=_named)
     default_user: str = ""
 

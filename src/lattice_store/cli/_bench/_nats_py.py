@@ -41,7 +41,7 @@ async def watchall(task: Task, watch: Stopwatch) -> int:
         async for entry in watcher:
             if entry is None:
                 break
-            found[entry.key] = (entry.revision, json.loads(entry.value))
+            found[entry.key] = (entry.revision, json.loads(entry.value or b"null"))
     await watcher.stop()  # type: ignore[no-untyped-call]
     await client.close()
     return len(found)
