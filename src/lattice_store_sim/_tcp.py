@@ -24,6 +24,8 @@ from lattice_store_sim._wire._server_info import ServerInfo
 _NONCE_BYTES: Final = 11
 _LONGEST_FAREWELL_S: Final = 1.0
 _NEVER: Final = 1 << 62
+_BURST: Final = 512
+"""How many messages a consumer delivers before they are written and others have their turn."""
 
 
 def _check_host(host: str, *, allow_remote: bool) -> None:
@@ -64,7 +66,7 @@ class TcpServer(Shell):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Task[None] | None = None
         self._armed_ns = _NEVER
-        self._rung = False
+        self._rung = self._due = False
         self._emptied = asyncio.Event()
         self.host, self.port = "", 0
 
@@ -122,15 +124,15 @@ class TcpServer(Shell):
         assert self._listener is not None
         self._listener.close()
         self._cut()
-        self.sim._core.context.bell = None
+        context = self.sim._core.context
+        context.bell = context.burst = None
         self.sim._shell = None
-        if self._timer is not None:
-            self._timer.cancel()
         if self._connections:
             late = self._loop.call_later(_LONGEST_FAREWELL_S, self._abort_all)
             await self._emptied.wait()
             late.cancel()
         if self._timer is not None:
+            self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
 
     def _abort_all(self) -> None:
@@ -218,7 +220,8 @@ class TcpServer(Shell):
 
     def _resume(self) -> None:
         self._router.set_core(self.sim._core)
-        self.sim._core.context.bell = self._ring
+        context = self.sim._core.context
+        context.bell, context.burst = self._ring, _BURST
         self._arm()
 
     # -- time -----------------------------------------------------------------------------------
@@ -226,24 +229,32 @@ class TcpServer(Shell):
     def _arm(self) -> None:
         """See to it that the server is looked at when something comes due."""
         due_ns = self.sim._core.due_ns
-        if due_ns is not None and due_ns < self._armed_ns:
+        if due_ns is None or due_ns >= self._armed_ns:
+            return
+        now_ns = self.sim.clock.now_ns()
+        if due_ns > now_ns:
             self._armed_ns = due_ns
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.create_task(self._keep_time())
+            self._timer = self._loop.create_task(self._wait(due_ns - now_ns))
+        elif not self._due:
+            self._due = True
+            self._loop.call_soon(self._come_due)
 
-    async def _keep_time(self) -> None:
-        clock = self.sim.clock
-        while self._armed_ns < _NEVER:
-            await clock.sleep(max(0, self._armed_ns - clock.now_ns()))
-            now_ns = clock.now_ns()
-            if now_ns >= self._armed_ns:
-                self.sim._core.advance(now_ns)
-                self._router.deliver(now_ns)
-                self._tell_replays()
-                self.flush()
-                due_ns = self.sim._core.due_ns
-                self._armed_ns = _NEVER if due_ns is None else due_ns
+    async def _wait(self, duration_ns: int) -> None:
+        await self.sim.clock.sleep(duration_ns)
+        self._timer, self._armed_ns = None, _NEVER
+        self._come_due()
+
+    def _come_due(self) -> None:
+        self._due = False
+        if self.sim._shell is self:
+            now_ns = self.sim.clock.now_ns()
+            self.sim._core.advance(now_ns)
+            self._router.deliver(now_ns)
+            self._tell_replays()
+            self.flush()
+            self._arm()
 
 
 @asynccontextmanager

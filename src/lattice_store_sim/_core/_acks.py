@@ -129,6 +129,12 @@ class Acks:
             self.pending.setdefault(sequence, self.deliveries)
             self._await(sequence, now_ns, now_ns)
 
+    def deliver_unacked(self, last_sequence: int, count: int) -> None:
+        """Note *count* first deliveries up to *last_sequence*, none of which awaits an ack."""
+        self.deliveries += count
+        self.record.deliver(last_sequence, self.deliveries, 1)
+        self.floor = SequencePair(self.deliveries, last_sequence)
+
     def next_again(self) -> int:
         """Take the first of the queue, 0 if there is none, and count that it is delivered once more."""
         while self._queue:

@@ -22,6 +22,7 @@ from lattice_store_sim._core._pull_rules import judged
 from lattice_store_sim._core._pulls import PullRequest, Pulls, Refusal, Waiting
 from lattice_store_sim._core._purge_notice import PurgeNotice
 from lattice_store_sim._core._push import Push
+from lattice_store_sim._core._straight import deliver_straight, may_go_straight
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
@@ -69,6 +70,8 @@ class Consumer:
         self._signalled = self.push is not None
         self._held: _Held | None = None
         self._resume_ns = self._resumes_at(created_ns)
+        self._goes_on_ns: int | None = None
+        """When it goes on with what the shell did not take at once."""
         self._gone: list[int] = []
         self._delivered_ns: int | None = None
         self._acked_ns: int | None = None
@@ -143,7 +146,7 @@ class Consumer:
     @property
     def deadline_ns(self) -> int | None:
         """When something comes due."""
-        due = [self.acks.deadline_ns, self._resume_ns, self._idleness.due_ns]
+        due = [self.acks.deadline_ns, self._resume_ns, self._idleness.due_ns, self._goes_on_ns]
         if self._held is not None:
             due.append(self._held.until_ns)
         else:
@@ -160,6 +163,9 @@ class Consumer:
             self._signalled = True
         if _has_come(self._resume_ns, now_ns):
             self._resume_ns = None
+            self._signalled = True
+        if _has_come(self._goes_on_ns, now_ns):
+            self._goes_on_ns = None
             self._signalled = True
         if self._held is None:
             self._advance_clients(now_ns)
@@ -205,13 +211,32 @@ class Consumer:
         self._signalled = False
         if self._held is None:
             paused = self._resume_ns is not None
-            while not paused and self._may_deliver and self._deliver_next(now_ns):
-                pass
+            if not paused and self._may_deliver and self.push is not None and self._goes_straight:
+                if self._deliver_straight(self.push, now_ns):
+                    return lost
+            else:
+                while not paused and self._may_deliver and self._deliver_next(now_ns):
+                    pass
             if self._held is None:
                 self._pace.rest(self.position.next)
                 self.pulls.review(now_ns, self._last, dry=paused or not self.acks.full)
         self._schedule(now_ns)
         return True
+
+    @property
+    def _goes_straight(self) -> bool:
+        return may_go_straight(self.config, self._pace, self._stream.config.retention)
+
+    def _deliver_straight(self, push: Push, now_ns: int) -> bool:
+        """Deliver all that can be delivered, or as much as the shell takes at once; return whether more is to come."""
+        most = self._stream.context.burst
+        delivered, more = deliver_straight(push, self.position, self.acks, self._ack_prefix, most=most, now_ns=now_ns)
+        if delivered:
+            self._delivered_ns = now_ns
+        self._goes_on_ns = now_ns if more else None
+        if more:
+            self._stream.due_by(now_ns)
+        return more
 
     def _note_losses(self, now_ns: int) -> bool:
         """Take what has left the stream for acked, which is a signal only if it makes room; return whether there was any."""
@@ -294,7 +319,7 @@ class Consumer:
             if request.left <= 0 < request.bytes_left and context.profile.full_batches_told:
                 context.send(request.status(409, "Batch Completed"))
         elif self.push is not None:
-            self.push.send(delivery, now_ns)
+            self.push.deliver(delivery, now_ns)
         if self.config.ack_policy == "none":
             self._settle([sequence])
 

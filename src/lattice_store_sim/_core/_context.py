@@ -19,6 +19,8 @@ class Context:
     max_replicas: int = 1
     interest: Interest = attrs.field(factory=Interest)
     outbox: list[Outgoing] = attrs.field(factory=list)
+    burst: int | None = None
+    """How many messages a consumer delivers in one go, if a shell has to carry them out in between; None for all."""
     bell: Callable[[], None] | None = None
     """Is rung when the outbox is empty no longer, for a shell that did not call."""
     note_unheard: Callable[[], None] | None = None
@@ -45,5 +47,5 @@ class Context:
 
     def copy(self) -> Context:
         return attrs.evolve(
-            self, interest=self.interest.copy(), outbox=self.outbox.copy(), bell=None, note_unheard=None
+            self, interest=self.interest.copy(), outbox=self.outbox.copy(), burst=None, bell=None, note_unheard=None
         )

@@ -63,6 +63,11 @@ class Pace:
     def copy(self) -> Pace:
         return copy.copy(self)
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing has to wait."""
+        return not self._replayed_to and not self._limited
+
     def delay(self, delivery: Delivery, now_ns: int) -> int:
         """Return how many nanoseconds the delivery has to wait; it is counted as sent."""
         delay, stored_ns = 0, delivery.message.time_ns

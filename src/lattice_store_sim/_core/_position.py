@@ -8,6 +8,7 @@ taken or removed ahead, whether or not the snapshot of ``last_per_subject`` hold
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 from lattice_store.model import Message
 from lattice_store.subjects import is_literal
@@ -125,6 +126,26 @@ class Position:
         if self.next > log.last_sequence:
             self._ahead = 0
         return None
+
+    def walk(self) -> Iterator[Message]:
+        """Do `take` until it returns None. Whoever stops before stands where the last one left him."""
+        while self._snapshot:
+            taken = self._take_from_snapshot()
+            if taken is None:
+                return
+            yield taken
+        if self._literal is not None:
+            while (taken := self.take()) is not None:
+                yield taken
+            return
+        log, messages, wants = self._log, self._log.messages, self.wants
+        for sequence in range(max(self.next, log.first_sequence), log.last_sequence + 1):
+            message = messages.get(sequence)
+            if message is not None and (wants is everything or wants(message.subject)):
+                self.next = sequence + 1
+                self._ahead -= 1
+                yield message
+        self.take()
 
     def _take_from_snapshot(self) -> Message | None:
         sequence = self._snapshot.popleft()

@@ -56,9 +56,11 @@ class Push:
 
     # -- sending --------------------------------------------------------------------------------
 
-    def send(self, delivery: Delivery, now_ns: int) -> None:
+    def deliver(self, delivery: Delivery, now_ns: int) -> None:
+        self.send(delivery.to(self.config.deliver_subject), now_ns)
+
+    def send(self, outgoing: Outgoing, now_ns: int) -> None:
         """Send a message; ask the receiver to answer if much is under way."""
-        outgoing = delivery.to(self.config.deliver_subject)
         self._context.send(outgoing)
         self._silent_since_ns = now_ns
         if not self._window:

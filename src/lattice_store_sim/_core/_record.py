@@ -77,6 +77,8 @@ class Record:
 
 
 def _later(one: SequencePair, other: SequencePair) -> SequencePair:
+    if one[0] <= other[0] and one[1] <= other[1]:
+        return other
     return SequencePair(*map(max, one, other))
 
 

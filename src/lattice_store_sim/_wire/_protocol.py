@@ -143,15 +143,15 @@ class Protocol:
             verb, number = words[0], words[-1]
             plain = verb == b"PUB"
             count = len(words) - (not plain)
-            odd = line_end < 0 or b"" in words or b"\t" in line or b"\r" in line or data[line_end - 1] != _CR
+            odd = line_end < 0 or b"\t" in line or b"\r" in line or data[line_end - 1] != _CR
             if odd or not (3 <= count <= 4 and number.isdigit()) or len(number) > _LONGEST_SIZE or len(line) > longest:
                 break
             begin = line_end + 1
             length = int(number)
             end = begin + length
-            if length > largest or data[end : end + 2] != b"\r\n":
+            if length > largest or not words[1] or data[end : end + 2] != b"\r\n":
                 break
-            reply = words[2] if count == 4 else b""
+            reply = words[2] if count == 4 else b""  # which may be empty even so: then two spaces stand there
             if plain:
                 add(Publish(words[1], reply, b"", data[begin:end], number))
             elif verb == b"HPUB" and with_headers and (first := words[-2]).isdigit() and len(first) <= _LONGEST_SIZE:

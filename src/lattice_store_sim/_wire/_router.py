@@ -316,8 +316,43 @@ class Router:
         while outbox:
             sent = outbox.copy()
             outbox.clear()
-            for outgoing in sent:
-                self._route(outgoing)
+            at = 0
+            while at < len(sent):
+                lone = self._lone(sent[at].to)
+                if lone is None:
+                    self._route(sent[at])
+                    at += 1
+                else:
+                    at = self._deliver_in_a_row(lone, sent, at)
+
+    def _lone(self, to: str) -> Subscription | None:
+        """Return the only subscription there is, if nothing has to be looked at for a delivery to it."""
+        found = self._subscriptions.match(to)
+        if len(found) != 1 or found[0].groups or len(found[0].single) != 1 or self.core.binds(to):
+            return None
+        (lone,) = found[0].single
+        plain = not lone.limit and lone.client.ending is None and not lone.client.rights.limited
+        return lone if plain else None
+
+    @staticmethod
+    def _deliver_in_a_row(lone: Subscription, sent: list[Outgoing], begin: int) -> int:
+        """Deliver what goes to the same subject, one after the other; return where something else begins."""
+        client, to, sid = lone.client, sent[begin].to, _text(lone.sid)
+        takes_headers, at, pieces = client.headers, begin, list[bytes]()
+        while at < len(sent) and sent[at].to == to:
+            outgoing = sent[at]
+            subject, reply = outgoing.subject or to, f" {outgoing.reply}" if outgoing.reply else ""
+            headers, payload = outgoing.headers, outgoing.payload
+            if headers and takes_headers:
+                size = len(headers)
+                line = f"HMSG {subject} {sid}{reply} {size} {size + len(payload)}\r\n"
+                pieces += (_bytes(line), headers, payload, b"\r\n")
+            else:
+                pieces += (_bytes(f"MSG {subject} {sid}{reply} {len(payload)}\r\n"), payload, b"\r\n")
+            at += 1
+        lone.count += at - begin
+        client.send(*pieces)
+        return at
 
     def _route(self, outgoing: Outgoing) -> None:
         to = outgoing.to

@@ -3,7 +3,7 @@ import pytest
 from lattice_store.errors import NoRespondersError, StreamNotFoundError
 from lattice_store.headers import NO_HEADERS
 from lattice_store.model import DELIVER_ALL, PubAck, StorageType
-from lattice_store_sim._core import _server
+from lattice_store_sim._core import _routes
 from lattice_store_sim._core._server import SimCore
 from tests.unit.sim.helpers import SECOND, Bench, config, core_config
 
@@ -56,7 +56,7 @@ def test_each_subject_goes_to_its_own_stream_and_routes_follow_changes():
 
 
 def test_the_memory_of_routes_is_bounded(monkeypatch):
-    monkeypatch.setattr(_server, "_ROUTES_KEPT", 3)
+    monkeypatch.setattr(_routes, "_KNOWN_KEPT", 3)
     bench = Bench.with_stream().fill("abcdefg")
     assert len(bench.core._routes) == 1
     assert bench.state == (7, 1, 7, 0)
