@@ -13,13 +13,15 @@ import msgspec
 from tests.agreement.client import Arrival
 
 _DROPPED: Final = frozenset({"created", "ts", "cluster", "pause_remaining", "_nats.ver", "_nats.level"})
-_TIMES: Final = frozenset({"time", "first_ts", "last_ts", "last_active"})
+_TIMES: Final = frozenset({"time", "first_ts", "last_ts", "last_active", "pinned_ts", "timestamp"})
+_PINS: Final = frozenset({"pinned_client_id", "pinned_id"})
 _NO_TIMES: Final = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z")
 
 _ACK_TIME: Final = re.compile(r"^(\$JS\.ACK(?:\.[^.]+){5}\.)\d+(\.\d+)$")
 _FLOW_CONTROL: Final = re.compile(r"(\$JS\.FC\.[^.]+\.[^.]+\.)\S+")
 _HEADER_TIME: Final = re.compile(rb"(Nats-Time-Stamp: ?)[^\r]+")
 _STALLED: Final = re.compile(rb"(Nats-Consumer-Stalled: \$JS\.FC\.[^.]+\.[^.]+\.)[^\r]+")
+_PIN: Final = re.compile(rb"(Nats-Pin-Id: )[^\r]+")
 _PARSER_STATUS: Final = re.compile(rb"(Bad Request - )(?:invalid character|unexpected end|json:)[^\r]*")
 _STATUS: Final = re.compile(rb"NATS/1\.0 (\d+[^\r]*)\r\n")
 
@@ -30,6 +32,7 @@ def comparable(arrival: Arrival) -> tuple[Any, ...]:
     if headers:
         headers = _HEADER_TIME.sub(rb"\1<time>", headers)
         headers = _STALLED.sub(rb"\1<random>", headers)
+        headers = _PIN.sub(rb"\1<random>", headers)
         headers = _PARSER_STATUS.sub(rb"\1<parser>", headers)
     reply = _FLOW_CONTROL.sub(r"\1<random>", _ACK_TIME.sub(r"\1<time>\2", arrival.reply)) if arrival.reply else ""
     return arrival.to, arrival.subject, reply, headers, _without_times(json_of(arrival.payload, arrival.payload))
@@ -56,6 +59,8 @@ def _without_times(value: Any) -> Any:
             continue
         if key in _TIMES and isinstance(held, str):
             kept[key] = "no time" if held in _NO_TIMES else "a time"
+        elif key in _PINS:
+            kept[key] = "a pin"
         elif key == "description" and "err_code" in value:
             kept[key] = _in_order(held.partition("invalid JSON")[0])
         elif key == "api" and "errors" in held:

@@ -1,11 +1,14 @@
-"""Names that each server makes up for itself: of consumers created without one, and for flow control."""
+"""Names that each server makes up for itself: of consumers created without one, for flow control, and of pinned clients."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from tests.agreement.client import Arrival
 from tests.agreement.comparable import json_of
+
+_PIN: Final = re.compile(rb"Nats-Pin-Id: ([^\r]+)")
 
 
 class Renames:
@@ -41,9 +44,11 @@ class Renames:
 
 
 def _made_up(arrival: Arrival) -> str:
-    """Return the name of a created consumer whose configuration has none, or where flow control is to be answered."""
+    """Return the name of a created consumer whose configuration has none, where flow control is to be answered, or a pin."""
     if arrival.reply.startswith("$JS.FC."):
         return arrival.reply
+    if pin := _PIN.search(arrival.headers):
+        return pin[1].decode()
     answer: Any = json_of(arrival.payload)
     match answer:
         case {"type": "io.nats.jetstream.api.v1.consumer_create_response", "name": str(name), "config": dict(config)}:

@@ -8,89 +8,23 @@ room, a redelivery that is due, interest that came. A run delivers all it can (n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lattice_store.model import Message
-from lattice_store_sim._core._acks import Ack, Acks
+from lattice_store_sim._core._acks import Ack
 from lattice_store_sim._core._consumer_config import ConsumerConfig
-from lattice_store_sim._core._consumer_info import ConsumerInfo
-from lattice_store_sim._core._delivery import Delivery, Pace
+from lattice_store_sim._core._consumer_state import ConsumerState, Held
+from lattice_store_sim._core._delivery import Delivery
 from lattice_store_sim._core._idleness import Idleness
 from lattice_store_sim._core._outbox import Outgoing, status
-from lattice_store_sim._core._position import Position
 from lattice_store_sim._core._pull_rules import judged
-from lattice_store_sim._core._pulls import PullRequest, Pulls, Refusal, Waiting
+from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._purge_notice import PurgeNotice
 from lattice_store_sim._core._push import Push
 from lattice_store_sim._core._straight import deliver_straight, may_go_straight
 
-if TYPE_CHECKING:
-    from lattice_store_sim._core._stream import Stream
 
-_UNSIGNED: Final = 2**64  # what the requests want is a sum that batches below zero lead around to the largest number
-
-
-class _Held(NamedTuple):
-    """A delivery that has to wait, and the pull request it answers."""
-
-    until_ns: int
-    delivery: Delivery
-    request: Waiting | None
-
-
-class Consumer:
-    """A consumer of one stream.
-
-    Args:
-        stream: what it reads.
-        name: its name, given or made up.
-        config: normalised.
-        created_ns: now.
-    """
-
-    def __init__(self, stream: Stream, name: str, config: ConsumerConfig, *, created_ns: int) -> None:
-        context, limits = stream.context, stream.config
-        self.name = name
-        self.config = config
-        self.created_ns = created_ns
-        self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
-        self.acks = Acks(config, self.position, context.profile)
-        self.pulls = Pulls(context)
-        self.push = (
-            Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
-            if config.deliver_subject
-            else None
-        )
-        idle_since = None if self.push is not None and self.push.active else created_ns
-        self._idleness = Idleness(config.inactive_threshold, idle_since)
-        replayed_to = stream.log.last_sequence if config.replay_policy == "original" else 0
-        self._pace = Pace(replayed_to, config.rate_limit_bps, limits.max_msg_size, created_ns)
-        self._stream = stream
-        self._ack_prefix = f"$JS.ACK.{stream.config.name}.{name}."
-        self._signalled = self.push is not None
-        self._held: _Held | None = None
-        self._resume_ns = self._resumes_at(created_ns)
-        self._goes_on_ns: int | None = None
-        """When it goes on with what the shell did not take at once."""
-        self._gone: list[int] = []
-        self._delivered_ns: int | None = None
-        self._acked_ns: int | None = None
-
-    def copy(self, stream: Stream) -> Consumer:
-        """Return the same consumer of a copy of the stream."""
-        copied, position = Consumer.__new__(Consumer), self.position.copy(stream.log)
-        copied.__dict__.update(
-            self.__dict__,
-            _stream=stream,
-            position=position,
-            acks=self.acks.copy(position),
-            pulls=self.pulls.copy(stream.context),
-            push=None if self.push is None else self.push.copy(stream.context),
-            _idleness=self._idleness.copy(),
-            _pace=self._pace.copy(),
-            _gone=self._gone.copy(),
-        )
-        return copied
+class Consumer(ConsumerState):
+    """A consumer at run time. Arguments as for its state."""
 
     # -- what the stream tells ------------------------------------------------------------------
 
@@ -146,7 +80,13 @@ class Consumer:
     @property
     def deadline_ns(self) -> int | None:
         """When something comes due."""
-        due = [self.acks.deadline_ns, self._resume_ns, self._idleness.due_ns, self._goes_on_ns]
+        due = [
+            self.acks.deadline_ns,
+            self._resume_ns,
+            self._idleness.due_ns,
+            self.priority.deadline_ns,
+            self._goes_on_ns,
+        ]
         if self._held is not None:
             due.append(self._held.until_ns)
         else:
@@ -167,6 +107,9 @@ class Consumer:
         if _has_come(self._goes_on_ns, now_ns):
             self._goes_on_ns = None
             self._signalled = True
+        if _has_come(self.priority.deadline_ns, now_ns):
+            self.priority.expire()
+            self._signalled = True
         if self._held is None:
             self._advance_clients(now_ns)
         if _has_come(self._idleness.due_ns, now_ns):
@@ -186,15 +129,6 @@ class Consumer:
         )
         if not in_use:
             self._stream.remove_consumer(self, now_ns)
-
-    @property
-    def _last(self) -> tuple[int, int]:
-        """What a heartbeat tells."""
-        return self.acks.delivered
-
-    def _resumes_at(self, now_ns: int) -> int | None:
-        until = self.config.pause_until
-        return until if until is not None and until > now_ns else None
 
     # -- delivering -----------------------------------------------------------------------------
 
@@ -268,12 +202,15 @@ class Consumer:
         delivery = self._delivery(message, count)
         request = None
         if self.push is None:
-            request = self.pulls.next(delivery.size, now_ns)
+            offer = self.priority.offer(self.position.pending, len(self.acks.pending), now_ns)
+            request = self.pulls.next(delivery.size, now_ns, offer)
             if request is None:
                 self._give_back(message, count)
                 return False
+            if self.priority.pins:
+                delivery = delivery.with_header(b"Nats-Pin-Id", self.priority.pin.encode())
         delay = self._pace.delay(delivery, now_ns)
-        self._held = _Held(now_ns + delay, delivery, request)
+        self._held = Held(now_ns + delay, delivery, request)
         if not delay:
             self._release(now_ns)
         return not delay
@@ -333,33 +270,26 @@ class Consumer:
         """Take a pull request, or what was made of one that cannot be read; what it gets goes to *reply*."""
         context, config = self._stream.context, self.config
         refusals, wanted = judged(request, config, context.profile)
+        if wanted is not None and (refusal := self.priority.heard(wanted, now_ns)) is not None:
+            refusals, wanted = [*refusals, refusal], None
         for each in refusals:
             context.send(status(reply, *each))
         if wanted is None:
             return
-        if (
-            len(self.pulls) == config.max_waiting
-            and now_ns - self.pulls.reviewed_ns >= context.profile.full_pulls_kept_ns
-        ):
-            self.pulls.review(now_ns, self._last, dry=False)
-        dry = self._refusal_of_no_wait(wanted, now_ns) if wanted.no_wait else None
-        if dry is not None:
-            self._idleness.used(now_ns)
-            context.send(status(reply, *dry))
-        elif len(self.pulls) < config.max_waiting:
-            self._idleness.used(now_ns)
-            self.pulls.add(Waiting.of(wanted, reply, now_ns))
-            self._signalled = True
-        elif not (wanted.idle_heartbeat and context.profile.heartbeats_replace_refusals):
-            context.send(status(reply, 409, "Exceeded MaxWaiting"))
-
-    def _refusal_of_no_wait(self, wanted: PullRequest, now_ns: int) -> Refusal | None:
-        """Return why a request that does not wait ends at once, None if it may get something."""
         pending = self.position.pending + self.acks.queued
-        if not pending:
-            return None if wanted.expires else Refusal(404, "No Messages")
-        self.pulls.review(now_ns, self._last, dry=False)
-        return Refusal(408, "Requests Pending") if pending < self.pulls.wanted % _UNSIGNED else None
+        becomes = self.pulls.ask(
+            wanted, reply, most=config.max_waiting, pending=pending, last=self._last, now_ns=now_ns
+        )
+        if becomes != "refused":
+            self._idleness.used(now_ns)
+        if becomes == "waiting":
+            self._signalled = True
+
+    def unpin(self, group: str) -> None:
+        """Take the pin of a priority group from whoever has it."""
+        self.priority.unpin(group)
+        if self._stream.context.profile.unpinning_wakes:
+            self._signalled = True
 
     def ack(self, ack: Ack, reply: str, now_ns: int) -> None:
         """Take an ack of any kind; it is confirmed to *reply* if that is given."""
@@ -431,6 +361,8 @@ class Consumer:
                 self._signalled = True
                 self.interest_changed(now_ns)
         self.acks.reconfigure(config, now_ns)
+        self.priority.reconfigure(config)
+        self.pulls.by_priority = config.priority_policy == "prioritized"
         if config.max_ack_pending != old.max_ack_pending:
             self._signalled = True
         if config.rate_limit_bps != old.rate_limit_bps:
@@ -457,29 +389,6 @@ class Consumer:
     def close(self, description: str) -> None:
         """End: open pull requests are told why."""
         self.pulls.close(description)
-
-    def info(self, now_ns: int) -> ConsumerInfo:
-        """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""
-        self.position.clamp()
-        self.pulls.review(now_ns, self._last, dry=False)
-        acks = self.acks
-        told = acks.told(on_file=self._stream.config.storage == "file" and not self.config.mem_storage)
-        return ConsumerInfo(
-            stream=self._stream.config.name,
-            name=self.name,
-            created_ns=self.created_ns,
-            config=self.config,
-            delivered=told[0],
-            delivered_ns=self._delivered_ns,
-            ack_floor=told[1],
-            acked_ns=self._acked_ns,
-            num_ack_pending=len(acks.pending),
-            num_redelivered=acks.num_redelivered,
-            num_waiting=len(self.pulls),
-            num_pending=self.position.pending,
-            push_bound=self.push is not None and self.push.active,
-            pause_remaining=None if self._resume_ns is None else self._resume_ns - now_ns,
-        )
 
 
 def _has_come(deadline_ns: int | None, now_ns: int) -> bool:

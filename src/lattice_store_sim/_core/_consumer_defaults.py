@@ -22,6 +22,7 @@ DEFAULT_ACK_WAIT_NS: Final = 30 * SECOND_NS
 DEFAULT_INACTIVE_THRESHOLD_NS: Final = 5 * SECOND_NS
 _DEFAULT_MAX_WAITING: Final = 512
 _DEFAULT_MAX_ACK_PENDING: Final = 1000
+_DEFAULT_PIN_NS: Final = 120 * SECOND_NS
 
 # setting, what a number below it becomes, what a pedantic request is told
 _LOWEST: Final = (
@@ -84,6 +85,8 @@ def normalise(config: ConsumerConfig, limits: ConsumerLimits, profile: ServerPro
         or limits.max_ack_pending
         or (_DEFAULT_MAX_ACK_PENDING if acknowledged else 0),
         inactive_threshold=config.inactive_threshold or limits.inactive_threshold,
+        priority_timeout=config.priority_timeout
+        or (_DEFAULT_PIN_NS if config.priority_policy == "pinned_client" else 0),
         metadata=_stamped(config, profile),
     )
 

@@ -16,6 +16,14 @@ class SequencePair(NamedTuple):
     stream_sequence: int
 
 
+class PriorityState(NamedTuple):
+    """A priority group and its pin; without a pin there is no ID, and no time."""
+
+    group: str
+    pin: str
+    pinned_ns: int | None
+
+
 class ConsumerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A consumer as it stands; times are nanoseconds since the epoch."""
 
@@ -36,3 +44,5 @@ class ConsumerInfo(msgspec.Struct, frozen=True, kw_only=True):
     push_bound: bool
     pause_remaining: int | None
     """How long it stays paused, in nanoseconds; None if it is not."""
+    priority: PriorityState | None = None
+    """Of the first priority group, if there are any."""

@@ -23,7 +23,7 @@ _DESCRIPTION_BYTES: Final = 4096
 _METADATA_BYTES: Final = 128 * 1024
 _SHORTEST_HEARTBEAT_NS: Final = SECOND_NS // 10
 _SHORTEST_EXPIRES_NS: Final = SECOND_NS // 1000
-_GROUP_NAME: Final = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
+GROUP_NAME: Final = re.compile(r"[a-zA-Z0-9/_=-]{1,16}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _MOST: Final = 1 << 63
 _FLOW_CONTROL_HEARTBEAT_NS: Final = SECOND_NS
@@ -41,6 +41,9 @@ _Rule = tuple[Callable[[_Case], object], int, int, str]
 """Whether a case breaks the rule; code, err_code and text if it does."""
 
 FILTER_OUTSIDE: Final = (400, 10093, "consumer filter subject is not a valid subset of the interest subjects")
+
+_GROUP_RULE: Final = "must match A-Z, a-z, 0-9, -_/=)+ and may not exceed 16 characters"
+BAD_GROUP_NAME: Final = (400, 10162, f"Valid priority group name {_GROUP_RULE}")
 
 
 def _is_illegal(name: str) -> bool:
@@ -312,9 +315,8 @@ def _check_groups(config: ConsumerConfig) -> None:
     for group in config.priority_groups:
         if not group:
             raise api_error(400, 10161, "Group name cannot be an empty string")
-        if _GROUP_NAME.fullmatch(group) is None:
-            rule = "must match A-Z, a-z, 0-9, -_/=)+ and may not exceed 16 characters"
-            raise api_error(400, 10162, f"Valid priority group name {rule}")
+        if GROUP_NAME.fullmatch(group) is None:
+            raise api_error(*BAD_GROUP_NAME)
 
 
 def refuse_unsimulated(config: ConsumerConfig) -> None:
@@ -325,7 +327,5 @@ def refuse_unsimulated(config: ConsumerConfig) -> None:
     """
     if config.ack_policy == "flow_control":
         raise NotSimulatedError("the ack policy 'flow_control' is not simulated")
-    if config.priority_policy != "none" or config.priority_groups:
-        raise NotSimulatedError("priority groups of consumers are not simulated")
     if config.direct or config.sourcing:
         raise NotSimulatedError("consumers that mirror or source a stream ('direct', 'sourcing') are not simulated")

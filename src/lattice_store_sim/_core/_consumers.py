@@ -5,7 +5,6 @@ Sources: nats-server consumer.go, ``addConsumerWithAssignment``; stream.go, ``pa
 
 from __future__ import annotations
 
-import string
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -14,7 +13,6 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store.subjects import covers, overlap
 from lattice_store_sim._core import _consumer_defaults, _consumer_rules, _consumer_updates
 from lattice_store_sim._core._consumer_config import ConsumerConfig
-from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._stream_config import ConsumerLimits
 
@@ -27,8 +25,6 @@ Action = Literal["", "create", "update"]
 
 _LONGEST_NAME: Final = 255
 _NAME_LENGTH: Final = 8
-_NAME_LETTERS: Final = string.digits + string.ascii_letters
-_NAME_STEP: Final = 0x9E3779B97F4A7C15  # shares no divisor with the number of names: none comes twice
 
 
 def find(stream: Stream, name: str) -> Consumer:
@@ -123,17 +119,8 @@ def _new_name(stream: Stream) -> str:
     """Return eight letters and digits that no consumer of the stream is called; the same ones in every run."""
     name = ""
     while not name or name in stream.consumers:
-        name = _letters(stream.context)
+        name = stream.context.new_name(_NAME_LENGTH)
     return name
-
-
-def _letters(context: Context) -> str:
-    context.names_given += 1
-    number, letters = context.names_given * _NAME_STEP, ""
-    for _ in range(_NAME_LENGTH):
-        number, letter = divmod(number, len(_NAME_LETTERS))
-        letters += _NAME_LETTERS[letter]
-    return letters
 
 
 def _update(stream: Stream, consumer: Consumer, config: ConsumerConfig, *, must_be_equal: bool, now_ns: int) -> None:
@@ -193,6 +180,18 @@ def pause(stream: Stream, name: str, until_ns: int | None, now_ns: int) -> None:
     """
     consumer = find(stream, name)
     consumer.update(_consumer_defaults.pause(consumer.config, until_ns, stream.context.profile), now_ns)
+
+
+def unpin(stream: Stream, name: str, group: str) -> None:
+    """Take the pin of a consumer from whoever has it.
+
+    Raises:
+        ApiError: there is none of that name, or it has no such group.
+    """
+    consumer = find(stream, name)
+    if group not in consumer.config.priority_groups:
+        raise api_error(400, 10160, "Provided priority group does not exist for this consumer")
+    consumer.unpin(group)
 
 
 def delete(stream: Stream, name: str, now_ns: int) -> None:

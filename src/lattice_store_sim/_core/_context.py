@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
 from lattice_store_sim._core._interest import Interest
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
+
+_LETTERS: Final = string.digits + string.ascii_letters
+_ID_LENGTH: Final = 22
+_STEP: Final = 0x9E3779B97F4A7C15  # shares no divisor with the number of names: none comes twice
 
 
 @attrs.define
@@ -26,11 +32,24 @@ class Context:
     note_unheard: Callable[[], None] | None = None
     """Is told that nobody on the server listens to what is being sent; whoever sets it finds the answer himself."""
     names_given: int = 0
-    """How many consumers were given a name."""
+    """How many names and IDs were made up."""
     api_requests: int = 0
     """How many API requests were answered, or would have been had they had a reply subject."""
     api_refusals: int = 0
     """How many of them were refused."""
+
+    def new_name(self, length: int) -> str:
+        """Return so many letters and digits, other ones each time; the same ones in every run."""
+        self.names_given += 1
+        number, letters = self.names_given * _STEP, ""
+        for _ in range(length):
+            number, letter = divmod(number or self.names_given * _STEP, len(_LETTERS))
+            letters += _LETTERS[letter]
+        return letters
+
+    def new_id(self) -> str:
+        """Return what nats-server has from its nuid package."""
+        return self.new_name(_ID_LENGTH)
 
     def send(self, outgoing: Outgoing) -> None:
         if self.bell is not None and not self.outbox:

@@ -35,6 +35,11 @@ class Delivery(msgspec.Struct, frozen=True):
         size = b"Nats-Msg-Size: %d\r\n\r\n" % len(message.payload)
         return cls(message, count, ack_subject, (block[:-2] if block else b"NATS/1.0\r\n") + size, b"")
 
+    def with_header(self, name: bytes, value: bytes) -> Delivery:
+        """Return it with one header more, at the end."""
+        block = (self.headers[:-2] if self.headers else b"NATS/1.0\r\n") + b"%b: %b\r\n\r\n" % (name, value)
+        return msgspec.structs.replace(self, headers=block)
+
     @property
     def size(self) -> int:
         """Bytes that count towards a pull request's limit."""

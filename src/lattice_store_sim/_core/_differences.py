@@ -312,6 +312,23 @@ class ServerProfile:
     refused_priorities_served: bool = False
     """Whether a pull refused for priorities that its consumer has not is served nevertheless; in 2.11 and 2.12."""
 
+    # -- priority groups --------------------------------------------------------------------------
+    wrong_pins_counted: bool = True
+    """Whether a pull that ends because of another pin is told what it did not get; from 2.12 on."""
+    bytes_before_turns: bool = False
+    """Whether a pull's bytes are counted off before it is known whether it is its turn; up to 2.12."""
+    overflow_needs_all: bool = False
+    """Whether a pull that wants much pending and much not acked gets nothing before both are so; in 2.11."""
+    pins_told_at_once: bool = True
+    """Whether a new pin is told of for the group that the pull names, from 2.12 on, not when something is delivered, for
+    the consumer's first group."""
+    lost_pins_forgotten: bool = True
+    """Whether a pin that is taken back leaves no time behind, and nothing that ends later; from 2.12 on."""
+    unpinning_wakes: bool = True
+    """Whether the next pull gets what is pending as soon as a pin is taken back; from 2.12 on."""
+    plain_requests_for_pins: bool = True
+    """Whether a consumer with pins takes a pull that names no group, from 2.14 on; before, it ends the server."""
+
     @property
     def release(self) -> tuple[int, int]:
         """The first two numbers of the version."""

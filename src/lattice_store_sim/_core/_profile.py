@@ -69,6 +69,8 @@ _2_12: Final = attrs.evolve(
     no_redelivery_forgotten=False,
     lost_redeliveries_forgotten=False,
     refused_priorities_served=True,
+    bytes_before_turns=True,
+    plain_requests_for_pins=False,
 )
 _2_11: Final = attrs.evolve(
     _2_12,
@@ -113,6 +115,11 @@ _2_11: Final = attrs.evolve(
     surplus_recounted=True,
     gone_redeliveries_settled=False,
     work_queues_ask_others=False,
+    wrong_pins_counted=False,
+    overflow_needs_all=True,
+    pins_told_at_once=False,
+    lost_pins_forgotten=False,
+    unpinning_wakes=False,
 )
 _2_10: Final = attrs.evolve(
     _2_11,

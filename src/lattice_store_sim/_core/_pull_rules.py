@@ -8,7 +8,7 @@ from typing import Final
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._durations import duration_text
 from lattice_store_sim._core._profile import ServerProfile
-from lattice_store_sim._core._pulls import PullRequest, Refusal
+from lattice_store_sim._core._pulls import PlainRequest, PullRequest, Refusal
 
 _HIGHEST_PRIORITY: Final = 9
 
@@ -23,9 +23,15 @@ def judged(
         request = _within_limits(request, config)
     if isinstance(request, Refusal):
         return [request], None
-    refusals = [Refusal(400, f"Bad Request - {text}") for broken, text in _PRIORITY_RULES if broken(request)]
+    if isinstance(request, PlainRequest):
+        return [], request
+    doubtful, wrong = (
+        [Refusal(400, f"Bad Request - {text}") for broken, text in rules if broken(request, config)]
+        for rules in (_PRIORITY_RULES, _GROUP_RULES)
+    )
     if profile.refused_priorities_served:
-        return refusals, None if _is_out_of_range(request) else request
+        return [*doubtful, *wrong[:1]], None if wrong else request
+    refusals = [*doubtful, *wrong]
     return refusals[:1], None if refusals else request
 
 
@@ -41,13 +47,31 @@ def _within_limits(request: PullRequest, config: ConsumerConfig) -> PullRequest 
     return request
 
 
-def _is_out_of_range(request: PullRequest) -> bool:
-    return not 0 <= request.priority <= _HIGHEST_PRIORITY
-
-
-_PRIORITY_RULES: Final[tuple[tuple[Callable[[PullRequest], object], str], ...]] = (
-    (lambda request: request.min_pending or request.min_ack_pending, "Not a Overflow Priority consumer"),
-    (lambda request: request.id, "Not a Pinned Client Priority consumer"),
-    (_is_out_of_range, "Priority must be between 0 and 9"),
+_Rule = tuple[Callable[[PullRequest, ConsumerConfig], object], str]
+_PRIORITY_RULES: Final[tuple[_Rule, ...]] = (
+    (
+        lambda request, config: (
+            (request.min_pending or request.min_ack_pending) and config.priority_policy != "overflow"
+        ),
+        "Not a Overflow Priority consumer",
+    ),
+    (
+        lambda request, config: request.id and config.priority_policy != "pinned_client",
+        "Not a Pinned Client Priority consumer",
+    ),
 )
-"""Consumers with priority groups are not simulated: these are the rules for all others."""
+_GROUP_RULES: Final[tuple[_Rule, ...]] = (
+    (
+        lambda request, _config: not 0 <= request.priority <= _HIGHEST_PRIORITY,
+        "Priority must be between 0 and 9",
+    ),
+    (
+        lambda request, config: config.priority_policy != "none" and not request.group,
+        "Priority Group missing",
+    ),
+    (
+        lambda request, config: config.priority_policy != "none" and request.group not in config.priority_groups,
+        "Invalid Priority Group",
+    ),
+)
+"""What no version serves."""

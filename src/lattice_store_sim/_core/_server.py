@@ -378,6 +378,12 @@ class SimCore:
         _consumers.pause(holder, consumer, until_ns, self.now_ns)
         holder.consumers.run(self.now_ns)
 
+    def unpin_consumer(self, stream: str, consumer: str, group: str, *, now_ns: int) -> None:
+        """Take the pin of a priority group from the client that has it."""
+        holder = self._stream(stream, now_ns)
+        _consumers.unpin(holder, consumer, group)
+        holder.consumers.run(self.now_ns)
+
     def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> tuple[int, ConsumerInfo]:
         """Let a consumer begin anew, by default behind its ack floor; return where, and how it stands there."""
         holder = self._stream(stream, now_ns)

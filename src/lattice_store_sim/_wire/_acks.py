@@ -14,7 +14,7 @@ from lattice_store.errors import ApiError, NoRespondersError
 from lattice_store_sim._core._acks import Ack, Kind
 from lattice_store_sim._core._durations import duration_of
 from lattice_store_sim._core._profile import ServerProfile
-from lattice_store_sim._core._pulls import PullRequest, Refusal
+from lattice_store_sim._core._pulls import PlainRequest, PullRequest, Refusal
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._json import decode, lenient
 from lattice_store_sim._wire._requirement import lacks_api_level
@@ -44,7 +44,7 @@ def _pull_request(payload: bytes, profile: ServerProfile) -> PullRequest | Refus
             return decode(body, PullRequest, lenient(profile))
         except ApiError as error:
             return Refusal(400, f"Bad Request - json: {error.description}")
-    return PullRequest(batch=int(body) if _NUMBER.fullmatch(body) else 1)
+    return PlainRequest(batch=int(body) if _NUMBER.fullmatch(body) else 1)
 
 
 def _next(core: SimCore, request: Request, stream: str, consumer: str) -> None:

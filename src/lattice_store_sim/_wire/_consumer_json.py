@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
-from lattice_store_sim._core._consumer_info import ConsumerInfo, SequencePair
+from lattice_store_sim._core._consumer_info import ConsumerInfo, PriorityState, SequencePair
 from lattice_store_sim._core._metadata import with_server
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._wire._times import time_text
@@ -51,4 +51,13 @@ def info_to_wire(info: ConsumerInfo, profile: ServerProfile, now_ns: int, *, in_
         wire["push_bound"] = True
     if info.pause_remaining is not None:
         wire |= {"paused": True, "pause_remaining": info.pause_remaining}
-    return {**wire, "ts": time_text(now_ns)} if profile.info_origin else wire
+    if profile.info_origin:
+        wire["ts"] = time_text(now_ns)
+    if info.priority is not None:
+        wire["priority_groups"] = [_group(info.priority)]
+    return wire
+
+
+def _group(state: PriorityState) -> dict[str, Any]:
+    pin = {"pinned_client_id": state.pin} if state.pin else {}
+    return {"group": state.group, **pin, "pinned_ts": time_text(state.pinned_ns)}

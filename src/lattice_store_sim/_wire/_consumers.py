@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from lattice_store.errors import ApiError, NotSimulatedError, api_error
+from lattice_store.errors import ApiError, api_error
 from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
+from lattice_store_sim._core._consumer_rules import BAD_GROUP_NAME, GROUP_NAME
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
@@ -36,6 +37,10 @@ class _PageRequest(msgspec.Struct, frozen=True):
 
 class _PauseRequest(msgspec.Struct, frozen=True):
     pause_until: TimeNs | None = None
+
+
+class _UnpinRequest(msgspec.Struct, frozen=True):
+    group: str = ""
 
 
 class _ResetRequest(msgspec.Struct, frozen=True):
@@ -181,7 +186,14 @@ def _read_reset(payload: bytes, profile: ServerProfile) -> int:
 
 
 def _unpin(core: SimCore, request: Request, stream: str, consumer: str) -> dict[str, Any]:
-    raise NotSimulatedError("priority groups of consumers are not simulated, so there is nothing to unpin")
+    profile = core.context.profile
+    group = decode(request.payload, _UnpinRequest, lenient(profile)).group
+    if not group:
+        raise invalid_json("consumer group not specified", profile)
+    if GROUP_NAME.fullmatch(group) is None:
+        raise api_error(*BAD_GROUP_NAME)
+    core.unpin_consumer(stream, consumer, group, now_ns=request.now_ns)
+    return {}
 
 
 def _pauses(profile: ServerProfile) -> bool:

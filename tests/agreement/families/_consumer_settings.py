@@ -51,6 +51,7 @@ _VALID: dict[str, list[Any]] = {
     "mem_storage": [True],
     "metadata": [{"k": "v"}, {"_nats.ver": "1", "_nats.req.level": "7", "_nats.other": "x"}],
     "pause_until": [PAST, FUTURE],
+    "priority_groups": [["g"], ["g", "h"]],
 }
 """Valid by themselves; together they may break what each alone keeps."""
 _DOUBTFUL: dict[str, list[Any]] = {
@@ -83,12 +84,14 @@ _DOUBTFUL: dict[str, list[Any]] = {
     "priority_timeout": [SECOND_NS],
     "unheard_of": [1],
 }
+_GROUPS = {"priority_policy": "overflow", "priority_groups": ["g"]}
 _PUSH = {"deliver_subject": "{}.to"}
 _BY_SEQUENCE = {"deliver_policy": "by_start_sequence", "opt_start_seq": 2}
 _BY_TIME = {"deliver_policy": "by_start_time", "opt_start_time": PAST}
 _HEARD = {**_PUSH, "idle_heartbeat": HOUR_NS, "flow_control": True}
 BASES: list[Settings] = [{"ack_policy": "explicit"}, _HEARD, _BY_SEQUENCE, _BY_TIME]
 CHANGES: list[Settings] = [
+    _GROUPS,
     {"deliver_policy": "new", "opt_start_seq": 0, "opt_start_time": None},
     {"mem_storage": True},
     {"opt_start_seq": 3},
@@ -152,6 +155,7 @@ def _one_of(values: dict[str, list[Any]]) -> st.SearchStrategy[tuple[str, Any]]:
 _KINDS: list[Settings] = [
     *({}, {"ack_policy": "explicit"}, {"filter_subject": "{}.0.a"}, _PUSH, {**_HEARD, "ack_policy": "all"}),
     *(_BY_SEQUENCE, _BY_TIME, {"deliver_policy": "last_per_subject", "filter_subject": "{}.0.>"}),
+    *(_GROUPS, {**_GROUPS, "priority_policy": "pinned_client", "ack_policy": "explicit"}),
     {"ack_policy": "explicit", "filter_subject": "{}.0.a"},
     {"ack_policy": "explicit", "filter_subject": "{}.0.*"},
 ]

@@ -1,7 +1,7 @@
 """The administration of consumers: every setting, valid and not, in every form of the request; changes and ends.
 
-Not drawn: an offset below zero when consumers are listed, which ends a server before 2.12; ``direct``, ``sourcing``,
-priority groups and the ack policy ``flow_control`` where they would be accepted, which are not simulated; empty lists
+Not drawn: an offset below zero when consumers are listed, which ends a server before 2.12; ``direct``, ``sourcing``
+and the ack policy ``flow_control`` where they would be accepted, which are not simulated; empty lists
 and times with another offset than UTC, which a server tells from absent and equal ones when it compares
 configurations; slashes in a name before 2.12, which a server takes and then cannot store; lists of consumers whose
 names the server made up, since they are sorted by name; several requests at once, which workers share; streams

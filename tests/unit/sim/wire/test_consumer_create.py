@@ -260,7 +260,6 @@ def test_a_change_of_filter_counts_anew_what_is_pending_and_keeps_the_position()
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"priority_policy": "overflow", "priority_groups": ["g"]}, "priority groups"),
         ({"direct": True, "deliver_subject": "to"}, "'direct'"),
         ({"sourcing": True}, "'sourcing'"),
         ({"ack_policy": "flow_control", "deliver_subject": "to"}, "'flow_control'"),

@@ -2,7 +2,6 @@
 
 import pytest
 
-from lattice_store.errors import NotSimulatedError
 from lattice_store.limits import SECOND_NS
 from tests.unit.sim.wire.consumers import FAR_AHEAD, NO_BODY_WANTED, NO_CONSUMER, NO_STREAM, put, with_consumers
 from tests.unit.sim.wire.wire import Wire
@@ -142,8 +141,3 @@ def test_a_reset_goes_nowhere_the_consumer_could_not_have_begun(config, problem)
 
 def test_a_reset_of_nothing_stays_unanswered():
     assert Wire.with_stream().ask("CONSUMER.RESET.S.c") == []
-
-
-def test_unpinning_is_not_simulated():
-    with pytest.raises(NotSimulatedError, match="priority groups"):
-        with_consumers("c")("CONSUMER.UNPIN.S.c", {"group": "g"})

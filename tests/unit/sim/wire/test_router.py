@@ -207,11 +207,12 @@ def test_who_am_i(version, server, data):
         return
     told = json.loads(answer.split("|")[1])
     own_id = house.router.info.server_id
-    assert list(told) == ["server", "data"] and told["data"] == data
+    assert list(told) == ["server", "data"]
+    assert told["data"] == data
     assert told["server"] == {
-        **{"name": own_id, "host": "127.0.0.1", "id": own_id, "ver": house.core.context.profile.version},
+        "name": own_id, "host": "127.0.0.1", "id": own_id, "ver": house.core.context.profile.version,
         **server,
-        **{"seq": 1, "time": "2023-11-14T22:13:20Z"},
+        "seq": 1, "time": "2023-11-14T22:13:20Z",
     }
     assert [*told["server"]] == ["name", "host", "id", "ver", *server, "seq", "time"]
 
@@ -241,7 +242,8 @@ def test_the_api_counts_as_somebody_who_listens():
 def test_what_is_not_simulated_is_refused_by_name():
     answer = House().guest().say("SUB r 2", "PUB $JS.API.STREAM.SNAPSHOT.S r 0\r\n\r\n")
     error = json.loads(answer.split("|")[1])["error"]
-    assert error["code"] == 501 and "STREAM.SNAPSHOT" in error["description"]
+    assert error["code"] == 501
+    assert "STREAM.SNAPSHOT" in error["description"]
 
 
 def deliver_to(house, subject, **config):
@@ -357,6 +359,8 @@ def test_nobody_publishes_for_the_raft(version, refused):
 )
 def test_info_says_which_server_this_is(profile, build, has_key):
     line = House(profile).router.info.line(7, "127.0.0.1").decode()
-    assert line.startswith('INFO {"server_id":"N') and line.endswith("} \r\n")
-    assert build in line and ('"xkey":"X' in line) == has_key
+    assert line.startswith('INFO {"server_id":"N')
+    assert line.endswith("} \r\n")
+    assert build in line
+    assert ('"xkey":"X' in line) == has_key
     assert '"headers":true,"max_payload":1048576,"jetstream":true,"client_id":7,"client_ip":"127.0.0.1"' in line

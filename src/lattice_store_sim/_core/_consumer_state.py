@@ -1,0 +1,119 @@
+"""What a consumer holds: where it stands, what awaits acks, who waits for messages; and what is told of all that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from lattice_store_sim._core._acks import Acks
+from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._consumer_info import ConsumerInfo
+from lattice_store_sim._core._delivery import Delivery, Pace
+from lattice_store_sim._core._idleness import Idleness
+from lattice_store_sim._core._position import Position
+from lattice_store_sim._core._priority import Priority
+from lattice_store_sim._core._pulls import Pulls, Waiting
+from lattice_store_sim._core._push import Push
+
+if TYPE_CHECKING:
+    from lattice_store_sim._core._stream import Stream
+
+
+class Held(NamedTuple):
+    """A delivery that has to wait, and the pull request it answers."""
+
+    until_ns: int
+    delivery: Delivery
+    request: Waiting | None
+
+
+class ConsumerState:
+    """The state of a consumer of one stream; `Consumer` is what it does.
+
+    Args:
+        stream: what it reads.
+        name: its name, given or made up.
+        config: normalised.
+        created_ns: now.
+    """
+
+    def __init__(self, stream: Stream, name: str, config: ConsumerConfig, *, created_ns: int) -> None:
+        context, limits = stream.context, stream.config
+        self.name = name
+        self.config = config
+        self.created_ns = created_ns
+        self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
+        self.acks = Acks(config, self.position, context.profile)
+        self.pulls = Pulls(context, by_priority=config.priority_policy == "prioritized")
+        self.priority = Priority(config, context, self._tell_of_pin)
+        self.push = (
+            Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
+            if config.deliver_subject
+            else None
+        )
+        idle_since = None if self.push is not None and self.push.active else created_ns
+        self._idleness = Idleness(config.inactive_threshold, idle_since)
+        replayed_to = stream.log.last_sequence if config.replay_policy == "original" else 0
+        self._pace = Pace(replayed_to, config.rate_limit_bps, limits.max_msg_size, created_ns)
+        self._stream = stream
+        self._ack_prefix = f"$JS.ACK.{stream.config.name}.{name}."
+        self._signalled = self.push is not None
+        self._held: Held | None = None
+        self._resume_ns = self._resumes_at(created_ns)
+        self._goes_on_ns: int | None = None
+        """When it goes on with what the shell did not take at once."""
+        self._gone: list[int] = []
+        self._delivered_ns: int | None = None
+        self._acked_ns: int | None = None
+
+    def copy(self, stream: Stream) -> Self:
+        """Return the same consumer of a copy of the stream."""
+        copied, position = self.__new__(type(self)), self.position.copy(stream.log)
+        copied.__dict__.update(
+            self.__dict__,
+            _stream=stream,
+            position=position,
+            acks=self.acks.copy(position),
+            pulls=self.pulls.copy(stream.context),
+            priority=self.priority.copy(stream.context, copied._tell_of_pin),
+            push=None if self.push is None else self.push.copy(stream.context),
+            _idleness=self._idleness.copy(),
+            _pace=self._pace.copy(),
+            _gone=self._gone.copy(),
+        )
+        return copied
+
+    @property
+    def _last(self) -> tuple[int, int]:
+        """What a heartbeat tells."""
+        return self.acks.delivered
+
+    def _resumes_at(self, now_ns: int) -> int | None:
+        until = self.config.pause_until
+        return until if until is not None and until > now_ns else None
+
+    def _tell_of_pin(self, event: str, group: str, **more: str) -> None:
+        """Tell that a pin of a priority group has come or gone."""
+
+    def info(self, now_ns: int) -> ConsumerInfo:
+        """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""
+        self.position.clamp()
+        self.pulls.review(now_ns, self._last, dry=False)
+        acks = self.acks
+        told = acks.told(on_file=self._stream.config.storage == "file" and not self.config.mem_storage)
+        return ConsumerInfo(
+            stream=self._stream.config.name,
+            name=self.name,
+            created_ns=self.created_ns,
+            config=self.config,
+            delivered=told[0],
+            delivered_ns=self._delivered_ns,
+            ack_floor=told[1],
+            acked_ns=self._acked_ns,
+            num_ack_pending=len(acks.pending),
+            num_redelivered=acks.num_redelivered,
+            num_waiting=len(self.pulls),
+            num_pending=self.position.pending,
+            push_bound=self.push is not None and self.push.active,
+            priority=self.priority.told(),
+            pause_remaining=None if self._resume_ns is None else self._resume_ns - now_ns,
+        )
