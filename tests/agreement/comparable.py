@@ -12,8 +12,11 @@ import msgspec
 
 from tests.agreement.client import Arrival
 
-_DROPPED: Final = frozenset({"created", "ts", "cluster", "pause_remaining", "_nats.ver", "_nats.level"})
+_DROPPED: Final = frozenset(
+    {"created", "ts", "cluster", "pause_remaining", "_nats.ver", "_nats.level", "server", "client"}
+)
 _TIMES: Final = frozenset({"time", "first_ts", "last_ts", "last_active", "pinned_ts", "timestamp"})
+_EVENTS: Final = ("io.nats.jetstream.advisory.", "io.nats.jetstream.metric.")
 _PINS: Final = frozenset({"pinned_client_id", "pinned_id"})
 _NO_TIMES: Final = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z")
 
@@ -59,6 +62,12 @@ def _without_times(value: Any) -> Any:
             continue
         if key in _TIMES and isinstance(held, str):
             kept[key] = "no time" if held in _NO_TIMES else "a time"
+        elif key == "id" and str(value.get("type", "")).startswith(_EVENTS):
+            kept[key] = "an ID"
+        elif key == "ack_time":
+            kept[key] = "a while"
+        elif key == "response" and isinstance(held, str):
+            kept[key] = _without_times(json_of(held.encode(), held))
         elif key in _PINS:
             kept[key] = "a pin"
         elif key == "description" and "err_code" in value:
@@ -106,6 +115,8 @@ def outcome(arrival: Arrival) -> str:
     match json_of(arrival.payload):
         case {"error": {"err_code": err_code, "description": str(text)}}:
             return f"{err_code} {_general(text.partition(':')[0])}"
+        case {"type": str(event)} if event.startswith(_EVENTS):
+            return event.rpartition(".")[2]
         case {"duplicate": True}:
             return "duplicate"
         case {}:

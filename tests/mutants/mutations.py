@@ -243,8 +243,10 @@ MUTATIONS = (
     Mutation(
         "pull requests are served one after the other",
         *("pull", "_core/_pulls"),
-        "self._requests.rotate(-1)",
-        "pass",
+        """else:
+            self._requests.rotate(-1)""",
+        """else:
+            pass""",
     ),
     Mutation(
         "a pull that may wait ends at once when nothing is there",

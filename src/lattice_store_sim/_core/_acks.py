@@ -28,10 +28,14 @@ class Ack(msgspec.Struct, frozen=True):
     kind: Kind
     stream_sequence: int
     consumer_sequence: int
+    deliveries: int = 1
+    """How often it has been delivered by then."""
     delay_ns: int | None = None
     """Of a nak."""
     request: PullRequest | Refusal | None = None
     """Of a next."""
+    reason: str = ""
+    """Of a term."""
 
 
 class Acks:
@@ -60,6 +64,8 @@ class Acks:
         """What a purge took from the queue though it is still stored."""
         self.stale: set[int] = set()
         """What may be pending though its message is gone; it is found out once everything below it is gone too."""
+        self.given_up: list[tuple[int, int]] = []
+        """Messages given up, with the number of their deliveries, until somebody is told."""
         self._rounds = False
         """Whether the server looks through what is pending, time and again: from a delivery until it finds nothing."""
         self._round_ns: int | None = None
@@ -78,6 +84,7 @@ class Acks:
             record=self.record.copy(),
             pending=self.pending.copy(),
             redelivered=self.redelivered.copy(),
+            given_up=self.given_up.copy(),
             unqueued=self.unqueued.copy(),
             stale=self.stale.copy(),
             _since_ns=self._since_ns.copy(),
@@ -142,6 +149,8 @@ class Acks:
             count = self.redelivered[sequence] = self.redelivered.get(sequence, 0) + 1
             if not 0 < self._config.max_deliver <= count:
                 return sequence
+            if count == self._config.max_deliver:
+                self.given_up.append((sequence, count))
             self._give_up(sequence, count + 1)
         return 0
 
@@ -228,6 +237,8 @@ class Acks:
             # The server looks at the count here, but counts one delivery less: it gives up early only after one.
             count = max(1, self.redelivered.get(sequence, 0))
             if 0 < self._config.max_deliver <= count and self._profile.gives_up_at_timeout:
+                if count == self._config.max_deliver:
+                    self.given_up.append((sequence, count))
                 self._give_up(sequence, count + self._profile.given_up_off_record)
                 self.redelivered[sequence] = count
             else:
@@ -324,6 +335,10 @@ class Acks:
             self._queue.pop(sequence, None)
             self._await(sequence, now_ns - self._config.ack_wait + delay_ns, now_ns)
         return True
+
+    def waited_ns(self, sequence: int, now_ns: int) -> int | None:
+        """Return for how long an ack has been awaited, None if it is not."""
+        return now_ns - self._since_ns[sequence] if sequence in self.pending else None
 
     def awaits(self, sequence: int) -> bool:
         """Return whether a message is still to be acked, or was given up after the most deliveries."""

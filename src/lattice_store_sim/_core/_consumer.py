@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from lattice_store.model import Message
 from lattice_store_sim._core._acks import Ack
+from lattice_store_sim._core._advisories import DELETED, share_of
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_state import ConsumerState, Held
 from lattice_store_sim._core._delivery import Delivery
@@ -100,15 +101,17 @@ class Consumer(ConsumerState):
             self._signalled = True
         if _has_come(self.acks.deadline_ns, now_ns):
             self.acks.expire(now_ns, self._stream.log.first_sequence)
+            self._tell_given_up(now_ns)
             self._signalled = True
         if _has_come(self._resume_ns, now_ns):
             self._resume_ns = None
+            self.advisories.paused(self.config.pause_until, now_ns)
             self._signalled = True
         if _has_come(self._goes_on_ns, now_ns):
             self._goes_on_ns = None
             self._signalled = True
         if _has_come(self.priority.deadline_ns, now_ns):
-            self.priority.expire()
+            self.priority.expire(now_ns)
             self._signalled = True
         if self._held is None:
             self._advance_clients(now_ns)
@@ -177,7 +180,7 @@ class Consumer(ConsumerState):
         gone, self._gone = self._gone, []
         for sequence in gone:
             full, awaited = self.acks.full, sequence in self.acks.pending
-            settled = self.acks.dropped(sequence)
+            settled = self._drop(sequence, now_ns)
             self._settle(settled)
             self._signalled |= full and not self.acks.full
             if settled or not awaited:  # an ack of all below the floor is none
@@ -187,6 +190,19 @@ class Consumer(ConsumerState):
             self._schedule(now_ns)
         return bool(gone)
 
+    def _drop(self, sequence: int, now_ns: int) -> Sequence[int]:
+        """Take a message that has gone for acked; return what may be done with now."""
+        place = self.acks.pending.get(sequence), max(1, self.acks.redelivered.get(sequence, 0))
+        settled = self.acks.dropped(sequence)
+        if place[0] is not None:
+            self.advisories.terminated((place[0], sequence), place[1], DELETED, now_ns)
+        return settled
+
+    def _tell_given_up(self, now_ns: int) -> None:
+        given_up, self.acks.given_up = self.acks.given_up, []
+        for sequence, deliveries in given_up:
+            self.advisories.given_up(sequence, deliveries, now_ns)
+
     def _schedule(self, now_ns: int) -> None:
         """Let the stream know when something comes due here."""
         self.acks.plan_round(self._stream.log.first_sequence, now_ns)
@@ -195,7 +211,8 @@ class Consumer(ConsumerState):
 
     def _deliver_next(self, now_ns: int) -> bool:
         """Deliver one message; return False if there is none, nobody to take it, or it has to wait."""
-        taken = self._take()
+        taken = self._take(now_ns)
+        self._tell_given_up(now_ns)
         if taken is None:
             return False
         message, count = taken
@@ -215,7 +232,7 @@ class Consumer(ConsumerState):
             self._release(now_ns)
         return not delay
 
-    def _take(self) -> tuple[Message, int] | None:
+    def _take(self, now_ns: int) -> tuple[Message, int] | None:
         """Return the next message and how often it will have been delivered: what is redelivered comes first."""
         messages = self._stream.log.messages
         while sequence := self.acks.next_again():
@@ -223,7 +240,7 @@ class Consumer(ConsumerState):
                 return message, self.acks.redelivered[sequence] + 1
             self.acks.uncount(sequence)
             if self._stream.context.profile.gone_redeliveries_settled:
-                self._settle(self.acks.dropped(sequence))
+                self._settle(self._drop(sequence, now_ns))
         if self.acks.full:
             return None
         fresh = self.position.take()
@@ -285,9 +302,9 @@ class Consumer(ConsumerState):
         if becomes == "waiting":
             self._signalled = True
 
-    def unpin(self, group: str) -> None:
+    def unpin(self, group: str, now_ns: int) -> None:
         """Take the pin of a priority group from whoever has it."""
-        self.priority.unpin(group)
+        self.priority.unpin(group, now_ns)
         if self._stream.context.profile.unpinning_wakes:
             self._signalled = True
 
@@ -297,6 +314,9 @@ class Consumer(ConsumerState):
         confirmed = ack.stream_sequence > 0
         if ack.kind in ("ack", "term", "next"):
             confirmed = self._take_ack(ack, now_ns)
+            if ack.kind == "term":
+                place = ack.consumer_sequence, ack.stream_sequence
+                self.advisories.terminated(place, ack.deliveries, ack.reason, now_ns)
         elif ack.kind == "nak":
             self._take_nak(ack, now_ns)
         elif ack.kind == "progress" and self.acks.in_progress(ack.stream_sequence, now_ns):
@@ -317,6 +337,8 @@ class Consumer(ConsumerState):
             return sequence > 0
         if self.config.ack_policy == "all" and self.acks.is_below_floor(sequence, consumer_sequence):
             return sequence > 0
+        if self.config.ack_policy == "explicit" and ack.kind != "term":
+            self._sample(ack, now_ns)
         full = self.acks.full
         self._settle(self.acks.ack(sequence, consumer_sequence))
         self._acked_ns = now_ns
@@ -324,8 +346,16 @@ class Consumer(ConsumerState):
             self._signalled = True
         return True
 
+    def _sample(self, ack: Ack, now_ns: int) -> None:
+        """Tell how long an ack took, of as many as are to be told of."""
+        share = share_of(self.config.sample_freq)
+        if share > 0 and (waited := self.acks.waited_ns(ack.stream_sequence, now_ns)) is not None:
+            place = ack.consumer_sequence, ack.stream_sequence
+            self.advisories.acked(place, ack.deliveries, waited, now_ns, share=share)
+
     def _take_nak(self, ack: Ack, now_ns: int) -> None:
         if self.acks.nak(ack.stream_sequence, ack.consumer_sequence, ack.delay_ns, now_ns):
+            self.advisories.naked((ack.consumer_sequence, ack.stream_sequence), ack.deliveries, now_ns)
             if ack.delay_ns is None:
                 self._signalled = True
             else:
@@ -371,6 +401,7 @@ class Consumer(ConsumerState):
             self._idleness = Idleness(config.inactive_threshold, now_ns)
         if config.pause_until != old.pause_until:
             self._resume_ns = self._resumes_at(now_ns)
+            self.advisories.paused(config.pause_until, now_ns)
         self.position.change_filters(config.filters)
         every_time = self._stream.context.profile.updates_recount
         if every_time:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from lattice_store_sim._core._acks import Acks
+from lattice_store_sim._core._advisories import Advisories
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import ConsumerInfo
 from lattice_store_sim._core._delivery import Delivery, Pace
@@ -42,9 +43,10 @@ class ConsumerState:
         self.config = config
         self.created_ns = created_ns
         self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
+        self.advisories = Advisories(context, limits.name, name)
         self.acks = Acks(config, self.position, context.profile)
         self.pulls = Pulls(context, by_priority=config.priority_policy == "prioritized")
-        self.priority = Priority(config, context, self._tell_of_pin)
+        self.priority = Priority(config, context, self.advisories)
         self.push = (
             Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
             if config.deliver_subject
@@ -74,7 +76,8 @@ class ConsumerState:
             position=position,
             acks=self.acks.copy(position),
             pulls=self.pulls.copy(stream.context),
-            priority=self.priority.copy(stream.context, copied._tell_of_pin),
+            advisories=(advisories := self.advisories.copy(stream.context)),
+            priority=self.priority.copy(stream.context, advisories),
             push=None if self.push is None else self.push.copy(stream.context),
             _idleness=self._idleness.copy(),
             _pace=self._pace.copy(),
@@ -90,9 +93,6 @@ class ConsumerState:
     def _resumes_at(self, now_ns: int) -> int | None:
         until = self.config.pause_until
         return until if until is not None and until > now_ns else None
-
-    def _tell_of_pin(self, event: str, group: str, **more: str) -> None:
-        """Tell that a pin of a priority group has come or gone."""
 
     def info(self, now_ns: int) -> ConsumerInfo:
         """Return how it stands; requests that nobody waits for any more are forgotten on this occasion."""

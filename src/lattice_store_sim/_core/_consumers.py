@@ -182,7 +182,7 @@ def pause(stream: Stream, name: str, until_ns: int | None, now_ns: int) -> None:
     consumer.update(_consumer_defaults.pause(consumer.config, until_ns, stream.context.profile), now_ns)
 
 
-def unpin(stream: Stream, name: str, group: str) -> None:
+def unpin(stream: Stream, name: str, group: str, now_ns: int) -> None:
     """Take the pin of a consumer from whoever has it.
 
     Raises:
@@ -191,7 +191,7 @@ def unpin(stream: Stream, name: str, group: str) -> None:
     consumer = find(stream, name)
     if group not in consumer.config.priority_groups:
         raise api_error(400, 10160, "Provided priority group does not exist for this consumer")
-    consumer.unpin(group)
+    consumer.unpin(group, now_ns)
 
 
 def delete(stream: Stream, name: str, now_ns: int) -> None:

@@ -38,6 +38,31 @@ class Context:
     api_refusals: int = 0
     """How many of them were refused."""
 
+    domain: str = ""
+    """The JetStream domain; none by default."""
+    event_streams: list[Callable[[str], bool]] = attrs.field(factory=list)
+    """Of streams that may store events: whether they capture a subject."""
+    inside: list[tuple[str, bytes]] = attrs.field(factory=list)
+    """What was told and is yet to be stored."""
+
+    @property
+    def events_wanted(self) -> bool:
+        """Whether anybody listens to some of what the server tells by itself, or stores it."""
+        return self.interest.in_events > 0 or bool(self.event_streams)
+
+    def is_heard(self, subject: str) -> bool:
+        """Return whether anybody would receive or store an event."""
+        return self.events_wanted and (self.interest.has(subject) or self._is_stored(subject))
+
+    def _is_stored(self, subject: str) -> bool:
+        return any(captures(subject) for captures in self.event_streams)
+
+    def tell(self, subject: str, payload: bytes) -> None:
+        """Send an event to who listens; a stream that captures it stores it when the present work is done."""
+        self.send(Outgoing(subject, payload))
+        if self._is_stored(subject):
+            self.inside.append((subject, payload))
+
     def new_name(self, length: int) -> str:
         """Return so many letters and digits, other ones each time; the same ones in every run."""
         self.names_given += 1
@@ -66,5 +91,12 @@ class Context:
 
     def copy(self) -> Context:
         return attrs.evolve(
-            self, interest=self.interest.copy(), outbox=self.outbox.copy(), burst=None, bell=None, note_unheard=None
+            self,
+            interest=self.interest.copy(),
+            outbox=self.outbox.copy(),
+            inside=self.inside.copy(),
+            event_streams=[],
+            burst=None,
+            bell=None,
+            note_unheard=None,
         )

@@ -9,9 +9,9 @@ gets all, for as long as it comes back in time; of ``prioritized`` requests wait
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 from lattice_store.errors import NotSimulatedError
+from lattice_store_sim._core._advisories import Advisories
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import PriorityState
 from lattice_store_sim._core._context import Context
@@ -25,13 +25,13 @@ class Priority:
     Args:
         config: policy, groups, and how long a pin lasts.
         context: where pins get their names.
-        tell: is called with the name of an event, the group and more to say, when a pin comes or goes.
+        advisories: who is told when a pin comes or goes.
     """
 
-    def __init__(self, config: ConsumerConfig, context: Context, tell: Callable[..., None]) -> None:
+    def __init__(self, config: ConsumerConfig, context: Context, advisories: Advisories) -> None:
         self._config = config
         self._context = context
-        self._tell = tell
+        self._advisories = advisories
         self.pin = ""
         self._pinned_ns: int | None = None
         self.deadline_ns: int | None = None
@@ -39,9 +39,9 @@ class Priority:
         self._timed_group = ""
         """For whom that was set; another request with the pin only puts it off."""
 
-    def copy(self, context: Context, tell: Callable[..., None]) -> Priority:
+    def copy(self, context: Context, advisories: Advisories) -> Priority:
         copied = copy.copy(self)
-        copied._context, copied._tell = context, tell
+        copied._context, copied._advisories = context, advisories
         return copied
 
     @property
@@ -91,11 +91,11 @@ class Priority:
         self._pinned_ns = now_ns
         self._put_off(self._group_of(request), now_ns)
         if self._profile.pins_told_at_once:
-            self.tell_pinned(request)
+            self.tell_pinned(request, now_ns)
         return True
 
-    def tell_pinned(self, request: Waiting) -> None:
-        self._tell("pinned", self._group_of(request), pinned_id=self.pin)
+    def tell_pinned(self, request: Waiting, now_ns: int) -> None:
+        self._advisories.pinned(self._group_of(request), self.pin, now_ns)
 
     def _group_of(self, request: Waiting) -> str:
         return request.asked.group if self._profile.pins_told_at_once else self._config.priority_groups[0]
@@ -106,16 +106,16 @@ class Priority:
         if self._profile.lost_pins_forgotten:
             self._pinned_ns = self.deadline_ns = None
 
-    def unpin(self, group: str) -> None:
+    def unpin(self, group: str, now_ns: int) -> None:
         """Do as an administrator asks."""
         self.release()
-        self._tell("unpinned", group, reason="admin")
+        self._advisories.unpinned(group, "admin", now_ns)
 
-    def expire(self) -> None:
+    def expire(self, now_ns: int) -> None:
         """End the pin, whose time is over."""
         self.release()
         self.deadline_ns = None
-        self._tell("unpinned", self._timed_group, reason="timeout")
+        self._advisories.unpinned(self._timed_group, "timeout", now_ns)
 
     def lose(self) -> None:
         """Forget the pin, as a restart does."""
@@ -192,4 +192,4 @@ class Offer:
     def taken_by(self, request: Waiting) -> None:
         """Note who takes the message."""
         if self._pins_anew and not self._priority.told_at_once:
-            self._priority.tell_pinned(request)
+            self._priority.tell_pinned(request, self._now_ns)

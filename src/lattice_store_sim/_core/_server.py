@@ -11,6 +11,7 @@ from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
 from lattice_store_sim._core import _consumers, _stream_rules
 from lattice_store_sim._core._acks import Ack
+from lattice_store_sim._core._advisories import of_stream
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import ConsumerInfo
@@ -18,7 +19,7 @@ from lattice_store_sim._core._consumer_rules import FILTER_OUTSIDE, is_outside
 from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
-from lattice_store_sim._core._interest import Interest
+from lattice_store_sim._core._interest import EVENTS, Interest
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
@@ -57,6 +58,7 @@ class SimCore:
         copied = SimCore(self.context.profile)
         copied.context = self.context.copy()
         copied.streams = {name: stream.copy(copied.context) for name, stream in self.streams.items()}
+        copied._streams_changed()
         copied.now_ns, copied._last_created_ns = self.now_ns, self._last_created_ns
         return copied
 
@@ -87,6 +89,7 @@ class SimCore:
             self._tick(deadline)
             for stream in list(self.streams.values()):
                 stream.advance(self.now_ns)
+            self.store_told()
         self._tick(now_ns)
         for stream in list(self.streams.values()):
             stream.advance(self.now_ns)  # nothing is due: this finds out what will be next
@@ -169,8 +172,18 @@ class SimCore:
         # A stream's creation time is its identity: two streams never share one, however still the clock stands.
         self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
         stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
-        self._routes.clear()
+        self._streams_changed()
+        of_stream(self.context, config.name, "created", self.now_ns)
         return stream
+
+    def _streams_changed(self) -> None:
+        """Forget who captures what."""
+        self._routes.clear()
+        self.context.event_streams = [
+            stream.captures
+            for stream in self.streams.values()
+            if any(overlap(subject, EVENTS) for subject in stream.config.subjects)
+        ]
 
     def update_stream(
         self, config: StreamConfig, *, stream: str | None = None, pedantic: bool = False, now_ns: int
@@ -190,7 +203,8 @@ class SimCore:
         _stream_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
         holder.consumers.run(self.now_ns)
-        self._routes.clear()
+        self._streams_changed()
+        of_stream(self.context, config.name, "updated", self.now_ns)
         return holder.info()
 
     def _refuse_overlap(self, config: StreamConfig) -> None:
@@ -199,9 +213,10 @@ class SimCore:
                 raise api_error(400, 10065, "subjects overlap with an existing stream")
 
     def delete_stream(self, stream: str, *, now_ns: int) -> None:
-        self._stream(stream, now_ns).close()
+        self._stream(stream, now_ns).close(self.now_ns)
+        of_stream(self.context, stream, "deleted", self.now_ns)
         del self.streams[stream]
-        self._routes.clear()
+        self._streams_changed()
 
     def stream_info(self, stream: str, *, now_ns: int) -> StreamInfo:
         return self._stream(stream, now_ns).info()
@@ -271,6 +286,13 @@ class SimCore:
         with suppress(ApiError, UnansweredError):
             stream.publish(sent.subject or sent.to, sent.payload, headers, self.now_ns)
         stream.consumers.run(self.now_ns)
+
+    def store_told(self) -> None:
+        """Let streams store what the server has told by itself."""
+        while self.context.inside:
+            subject, payload = self.context.inside.pop(0)
+            with suppress(ApiError, NoRespondersError):
+                self.publish(subject, payload, now_ns=self.now_ns)
 
     def log(self, stream: str, *, now_ns: int) -> Log:
         """Return what is stored, to be read.
@@ -381,7 +403,7 @@ class SimCore:
     def unpin_consumer(self, stream: str, consumer: str, group: str, *, now_ns: int) -> None:
         """Take the pin of a priority group from the client that has it."""
         holder = self._stream(stream, now_ns)
-        _consumers.unpin(holder, consumer, group)
+        _consumers.unpin(holder, consumer, group, self.now_ns)
         holder.consumers.run(self.now_ns)
 
     def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> tuple[int, ConsumerInfo]:
@@ -417,6 +439,6 @@ class SimCore:
         self._tick(now_ns)
         kept = {name: one for name, one in self.streams.items() if one.config.storage == "file"}
         self.streams = kept
-        self._routes.clear()
+        self._streams_changed()
         for stream in kept.values():
             stream.restart(self.now_ns)

@@ -201,18 +201,21 @@ class Stream:
         """Create a consumer of a normalised configuration; it delivers nothing before it runs for the first time."""
         consumer = Consumer(self, name, config, created_ns=now_ns)
         self.consumers.add(consumer)
+        consumer.advisories.created(now_ns)
         self.due_ns = 0
         return consumer
 
     def remove_consumer(self, consumer: Consumer, now_ns: int) -> None:
         """End a consumer; who waits for its messages is told."""
         self.consumers.remove(consumer)
+        consumer.advisories.deleted(now_ns)
         consumer.close("Consumer Deleted")
         _retention.reader_gone(self, consumer.acks.record.floor.stream_sequence)
 
-    def close(self) -> None:
+    def close(self, now_ns: int) -> None:
         """End with the stream: its consumers end too."""
         for consumer in self.consumers.values():
+            consumer.advisories.deleted(now_ns)
             consumer.close("Consumer Deleted")
 
     def interest_changed(self, consumer: Consumer) -> None:

@@ -80,8 +80,9 @@ def _acknowledge(core: SimCore, request: Request) -> None:
     tokens = request.subject.removeprefix(_ACK).split(".")
     if len(tokens) != _ACK_TOKENS:
         raise NoRespondersError(f"no consumer listens to {request.subject}")
-    stream, consumer, _, sequence, consumer_sequence, *_ = tokens
-    ack = _ack(request.payload, _sequence(sequence), _sequence(consumer_sequence), core.context.profile)
+    stream, consumer, *place = tokens
+    deliveries, sequence, consumer_sequence = map(_sequence, place[:3])
+    ack = _ack(request.payload, sequence, consumer_sequence, deliveries, core.context.profile)
     core.ack(stream, consumer, ack, request.reply, now_ns=request.now_ns)
 
 
@@ -89,16 +90,16 @@ def _sequence(token: str) -> int:
     return int(token) if token.isascii() and token.isdigit() else _IMPOSSIBLE
 
 
-def _ack(payload: bytes, sequence: int, consumer_sequence: int, profile: ServerProfile) -> Ack:
+def _ack(payload: bytes, sequence: int, consumer_sequence: int, deliveries: int, profile: ServerProfile) -> Ack:
     kind: Kind = _WHOLE.get(payload, "unknown")
-    request, delay_ns = None, None
+    request, delay_ns, reason = None, None, ""
     if payload.startswith(b"+NXT"):
         kind, request = "next", _pull_request(payload[4:], profile)
     elif payload.startswith(b"-NAK"):
         kind, delay_ns = "nak", _delay_ns(payload[4:].strip())
     elif payload == b"+TERM" or (payload.startswith(b"+TERM") and profile.terms_have_reasons):
-        kind = "term"
-    return Ack(kind, sequence, consumer_sequence, delay_ns, request)
+        kind, reason = "term", payload[5:].strip().decode(errors="replace")
+    return Ack(kind, sequence, consumer_sequence, deliveries, delay_ns, request, reason)
 
 
 def _delay_ns(argument: bytes) -> int | None:

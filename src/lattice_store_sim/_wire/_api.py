@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
 from lattice_store.errors import ApiError
+from lattice_store_sim._core._advisories import ACCOUNT, API_AUDIT, audit
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _account, _acks, _cluster, _consumers, _direct, _messages, _streams
 from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
+from lattice_store_sim._wire._stream_json import SERVER_ID
 
 ROUTES: Final[tuple[Route, ...]] = (
     *_account.ROUTES,
@@ -26,6 +30,9 @@ ROUTES: Final[tuple[Route, ...]] = (
 _BY_WORDS: Final = {words: [one for one in ROUTES if one.words == words] for words in {one.words for one in ROUTES}}
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
+_NOBODY: Final[Mapping[str, Any]] = MappingProxyType({})
+_CLIENT: Final = {"acc": ACCOUNT, "server": SERVER_ID, "kind": "Client", "client_type": "nats"}
+"""What is true of every client."""
 
 
 class JetStreamApi:
@@ -38,7 +45,16 @@ class JetStreamApi:
     def __init__(self, core: SimCore) -> None:
         self.core = core
 
-    def send(self, subject: str, payload: bytes = b"", *, headers: bytes = b"", reply: str = "", now_ns: int) -> None:
+    def send(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: bytes = b"",
+        reply: str = "",
+        now_ns: int,
+        client: Mapping[str, Any] = _NOBODY,
+    ) -> None:
         """Take a message that a client publishes.
 
         Args:
@@ -47,14 +63,17 @@ class JetStreamApi:
             headers: the raw header block, empty for none.
             reply: where answers go; without one nothing is answered.
             now_ns: when it arrives.
+            client: what advisories tell of who sent it, such as ``name``, ``user`` and ``host``.
         """
-        sent = Request(subject, payload, headers, reply, now_ns)
+        sent = Request(subject, payload, headers, reply, now_ns, client)
         if subject.startswith(API):
             self._request(sent)
         elif subject.startswith(_acks.TO_CONSUMERS):
             _acks.tell_consumer(self.core, sent)
         else:
             publish(self.core, sent)
+        if self.core.context.inside:
+            self.core.store_told()
 
     # -- API requests ---------------------------------------------------------------------------
 
@@ -81,14 +100,25 @@ class JetStreamApi:
                 check_api_level(request.headers, context.profile)
             fields = route.handler(self.core, request, *names)
         except ApiError as error:
-            context.api_refusals += 1
+            context.api_refusals += route.audited
             fields = {"error": error_to_wire(error), **route.refused}
         if fields is None:
             return
-        context.api_requests += 1
+        answer = _encode({"type": f"io.nats.jetstream.api.v1.{route.type}_response", **fields})
         if request.reply:
-            kind = f"io.nats.jetstream.api.v1.{route.type}_response"
-            context.send(Outgoing(request.reply, _encode({"type": kind, **fields})))
+            context.send(Outgoing(request.reply, answer))
+        if route.audited:
+            context.api_requests += 1
+            self._audit(request, answer)
+
+    def _audit(self, request: Request, answer: bytes) -> None:
+        """Tell who wants to know of it that there was an API request."""
+        context = self.core.context
+        if not context.is_heard(API_AUDIT):
+            return
+        asked = {"request": request.payload.decode(errors="replace")} if request.payload else {}
+        said = {"subject": request.subject, **asked, "response": answer.decode()}
+        audit(context, self.core.now_ns, server=SERVER_ID, client={**_CLIENT, **request.client}, **said)
 
 
 def _names(route: Route, tokens: list[str]) -> list[str] | None:

@@ -219,6 +219,12 @@ ROUTES: Final = (
         level_after_body=True,
         offered=_pauses,
     ),
-    Route("CONSUMER.RESET", 2, _reset, "consumer_reset", refused={"reset_seq": 0}, offered=_resets),
+    Route(
+        "CONSUMER.RESET",
+        *(2, _reset, "consumer_reset"),
+        refused={"reset_seq": 0},
+        audited=False,
+        offered=_resets,
+    ),
     Route("CONSUMER.UNPIN", 2, _unpin, "consumer_unpin", offered=_pauses),
 )

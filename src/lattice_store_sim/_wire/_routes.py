@@ -22,6 +22,8 @@ class Request(msgspec.Struct, frozen=True):
     headers: bytes
     reply: str
     now_ns: int
+    client: Mapping[str, Any] = {}
+    """What is known of who sent it, as advisories tell it: ``name``, ``user``, ``host`` and the like."""
 
 
 Handler = Callable[..., Mapping[str, Any] | None]
@@ -49,5 +51,7 @@ class Route(msgspec.Struct, frozen=True):
     """Whether the last name is all the rest of the subject."""
     level_after_body: bool = False
     """Whether the required API level is looked at only once the body was read: the handler does it."""
+    audited: bool = True
+    """Whether it counts as an API request and is told of as one; not what a consumer serves itself."""
     offered: Callable[[ServerProfile], bool] = every_version
     """Whether a version knows this request; one that is unknown stays unanswered."""

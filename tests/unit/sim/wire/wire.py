@@ -23,6 +23,8 @@ class Wire:
 
     api: JetStreamApi
     now_ns: int = 1_700_000_000 * 1_000_000_000
+    heard: list[Outgoing] = attrs.field(factory=list)
+    """What came to others than who asked."""
 
     @classmethod
     def with_stream(cls, profile: str = "2.15", tokens: str = "", **config: Any) -> Self:
@@ -41,8 +43,14 @@ class Wire:
         self.api.send(subject, payload, headers=headers, reply=_INBOX, now_ns=self.now_ns)
         check(self.api.core)
         answers = [each for each in self.api.core.outbox if each.to == _INBOX]
+        self.heard += [each for each in self.api.core.outbox if each.to != _INBOX]
         self.api.core.outbox.clear()
         return answers
+
+    def listen(self, subject: str) -> Self:
+        """Let somebody listen, whose messages are `heard`."""
+        self.api.core.subscribe(subject, now_ns=self.now_ns)
+        return self
 
     def publish(self, token: str, payload: bytes = b"", headers: bytes = b"") -> None:
         self.send(f"s.{token}", payload, headers)
