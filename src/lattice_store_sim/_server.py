@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar, cast, overload
 
 from lattice_store.clock import Clock, SystemClock
-from lattice_store.errors import ResetReason
+from lattice_store.errors import InvalidArgumentError, ResetReason
 from lattice_store_sim._clock import VirtualClock
+from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import NEWEST, ServerProfile, profile_of
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
@@ -55,16 +56,28 @@ class SimServer(Generic[ClockT]):
         clock: what time it is; a `VirtualClock` makes ages and windows come due when a test says so.
         profile: which version of nats-server to be, such as ``2.12``; the newest by default.
         max_replicas: how many replicas a stream may ask for. A lone server, the default, refuses more than 1.
+        domain: the JetStream domain it is in; none by default.
+
+    Raises:
+        InvalidArgumentError: the domain is no name.
     """
 
     @overload
-    def __init__(self: SimServer[SystemClock], *, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
+    def __init__(
+        self: SimServer[SystemClock], *, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+    ) -> None: ...
     @overload
-    def __init__(self, *, clock: ClockT, profile: Profile = NEWEST, max_replicas: int = 1) -> None: ...
-    def __init__(self, *, clock: Clock | None = None, profile: Profile = NEWEST, max_replicas: int = 1) -> None:
+    def __init__(
+        self, *, clock: ClockT, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+    ) -> None: ...
+    def __init__(
+        self, *, clock: Clock | None = None, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+    ) -> None:
+        if domain and not is_asset_name(domain, slashes=True):
+            raise InvalidArgumentError(f"a domain is a name without dots, spaces and wildcards, not {domain!r}")
         self.clock = cast("ClockT", SystemClock() if clock is None else clock)
         profile = profile if isinstance(profile, ServerProfile) else profile_of(profile)
-        self._core = SimCore(profile, max_replicas=max_replicas)
+        self._core = SimCore(profile, max_replicas=max_replicas, domain=domain)
         self._replays: dict[str, list[SimReplay]] = {}
         self._shell: Shell | None = None
 

@@ -70,6 +70,8 @@ class Machine(RuleBasedStateMachine):
 class Family(Machine):
     """One example: a pair of servers without streams, and the rules of a subclass."""
 
+    api: ClassVar[str] = "$JS.API"
+    """What requests begin with; a server in a domain can be asked by another name."""
     lateness_ns: ClassVar[int] = SECOND_NS // 50
     states_every: ClassVar[int] = 6
     """Steps between two comparisons of the whole state."""
@@ -102,7 +104,7 @@ class Family(Machine):
             body: JSON to be, or bytes as they are.
             rule: its name in the table of outcomes; by default the words of *api* in capitals.
         """
-        return self.pair.request(rule or verb(api), f"$JS.API.{api}", body_of(body), block(headers))
+        return self.pair.request(rule or verb(api), f"{self.api}.{api}", body_of(body), block(headers))
 
     def requests(self, asked: Iterable[tuple[str, object]], *, rule: str = "") -> None:
         """Send several API requests at once."""
@@ -131,7 +133,7 @@ class Family(Machine):
         """
         inbox = inbox or self.pair.listen("CONSUMER.MSG.NEXT")
         before = len(self.pair.received[inbox])
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        subject = f"{self.api}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self.pair.exchange([Sending("CONSUMER.MSG.NEXT", subject, body_of(body), b"", inbox)])
         return self.pair.received[inbox][before:]
 

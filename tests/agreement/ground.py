@@ -19,10 +19,11 @@ class Ground:
 
     Args:
         profile: the version that is simulated, such as ``2.15``: the one that *server* is.
+        domain: the JetStream domain that *server* is configured with.
     """
 
-    def __init__(self, server: LocalServer, profile: str) -> None:
-        self.server, self.profile = server, profile
+    def __init__(self, server: LocalServer, profile: str, *, domain: str = "") -> None:
+        self.server, self.profile, self.domain = server, profile, domain
         self.tally = Tally()
         self._running = Running(server)
 
@@ -37,7 +38,7 @@ class Ground:
 
     def lead(self) -> Side:
         """Return a new simulated server."""
-        return Simulated(PROFILES[self.profile])
+        return Simulated(PROFILES[self.profile], self.domain)
 
     def pair(self, lateness_ns: int) -> Pair:
         return Pair(self.lead(), self._running, self.tally, lateness_ns=lateness_ns)

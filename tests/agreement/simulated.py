@@ -17,8 +17,8 @@ class Simulated:
 
     name: ClassVar = "the simulator"
 
-    def __init__(self, profile: ServerProfile) -> None:
-        self.core = SimCore(profile=profile)
+    def __init__(self, profile: ServerProfile, domain: str = "") -> None:
+        self.core = SimCore(profile=profile, domain=domain)
         self.api = JetStreamApi(self.core)
         self._clock, self._now_ns = SystemClock(), 0
         self._moment_ns: int | None = None

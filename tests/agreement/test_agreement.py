@@ -41,6 +41,20 @@ def test_simulator_agrees_with_the_server(family, nats_server: LocalServer, caps
 
 @pytest.mark.nats
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["advisories", "publish"])
+def test_simulator_agrees_with_a_server_in_a_domain(name: str) -> None:
+    """Every answer names the domain or does not; and either name of the API is as good."""
+    family = all_families()[name]
+    few = settings(BOUNDED, max_examples=6)
+    with LocalServer("jetstream { domain: hub }") as server, Ground(server, NEWEST, domain="hub") as ground:
+        for api in ("$JS.API", "$JS.hub.API"):
+            in_domain = type(family.__name__, (family,), {"ground": ground, "api": api})
+            run_state_machine_as_test(in_domain, settings=few)
+    assert ground.tally.states > 0
+
+
+@pytest.mark.nats
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_simulator_agrees_about(scenario, nats_server: LocalServer) -> None:
     with Ground(nats_server, NEWEST) as ground:

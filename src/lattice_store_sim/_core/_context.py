@@ -23,6 +23,8 @@ class Context:
 
     profile: ServerProfile = NEWEST
     max_replicas: int = 1
+    domain: str = ""
+    """The JetStream domain; none by default."""
     interest: Interest = attrs.field(factory=Interest)
     outbox: list[Outgoing] = attrs.field(factory=list)
     burst: int | None = None
@@ -38,8 +40,6 @@ class Context:
     api_refusals: int = 0
     """How many of them were refused."""
 
-    domain: str = ""
-    """The JetStream domain; none by default."""
     event_streams: list[Callable[[str], bool]] = attrs.field(factory=list)
     """Of streams that may store events: whether they capture a subject."""
     inside: list[tuple[str, bytes]] = attrs.field(factory=list)

@@ -44,10 +44,11 @@ class SimCore:
     Args:
         profile: which version of the server to be.
         max_replicas: how many replicas a stream may ask for; a lone server takes 1 and refuses more with 10074.
+        domain: the JetStream domain.
     """
 
-    def __init__(self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1) -> None:
-        self.context = Context(profile, max_replicas)
+    def __init__(self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1, domain: str = "") -> None:
+        self.context = Context(profile, max_replicas, domain)
         self.streams: dict[str, Stream] = {}
         self.now_ns = 0
         self._last_created_ns = 0

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._core._stream import StreamInfo
+from lattice_store_sim._wire._domain import domain_of
 from lattice_store_sim._wire._routes import Request, Route
 
 _UNLIMITED: Final = {
@@ -27,6 +28,7 @@ def _info(core: SimCore, request: Request) -> dict[str, Any]:
         "streams": len(infos),
         "consumers": sum(info.state.consumer_count for info in infos),
         "limits": _UNLIMITED,
+        **domain_of(core),
         "api": api,
     }
     if profile.reservations == "none":

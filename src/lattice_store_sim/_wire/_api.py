@@ -13,6 +13,7 @@ from lattice_store_sim._core._advisories import ACCOUNT, API_AUDIT, audit
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _account, _acks, _cluster, _consumers, _direct, _messages, _streams
+from lattice_store_sim._wire._domain import without_domain
 from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
@@ -65,6 +66,7 @@ class JetStreamApi:
             now_ns: when it arrives.
             client: what advisories tell of who sent it, such as ``name``, ``user`` and ``host``.
         """
+        subject = self.mapped(subject)
         sent = Request(subject, payload, headers, reply, now_ns, client)
         if subject.startswith(API):
             self._request(sent)
@@ -74,6 +76,11 @@ class JetStreamApi:
             publish(self.core, sent)
         if self.core.context.inside:
             self.core.store_told()
+
+    def mapped(self, subject: str) -> str:
+        """Return what the server makes of a subject before it looks who listens: it may name the server's domain."""
+        domain = self.core.context.domain
+        return without_domain(subject, domain) if domain and subject.startswith("$JS.") else subject
 
     # -- API requests ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from lattice_store_sim._core._control import without_status
 from lattice_store_sim._core._counter import CounterAck
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
+from lattice_store_sim._wire._domain import domain_of
 from lattice_store_sim._wire._routes import Request
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -33,15 +34,15 @@ def publish(core: SimCore, sent: Request) -> None:
             core.context.send(Outgoing(reply, _encode(refusal)))
     else:
         if reply and ack is not None:
-            core.context.send(Outgoing(reply, _encode(_ack_to_wire(ack))))
+            core.context.send(Outgoing(reply, _encode(_ack_to_wire(ack, domain_of(core)))))
 
 
 def error_to_wire(error: ApiError) -> dict[str, Any]:
     return {"code": error.code, "err_code": error.err_code, "description": error.description}
 
 
-def _ack_to_wire(ack: PubAck) -> dict[str, Any]:
-    wire: dict[str, Any] = {"stream": ack.stream, "seq": ack.sequence}
+def _ack_to_wire(ack: PubAck, domain: dict[str, str]) -> dict[str, Any]:
+    wire: dict[str, Any] = {"stream": ack.stream, **domain, "seq": ack.sequence}
     if ack.duplicate:
         wire["duplicate"] = True
     if isinstance(ack, CounterAck):

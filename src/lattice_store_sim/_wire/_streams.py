@@ -11,6 +11,7 @@ from lattice_store.errors import api_error
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._wire._domain import domain_of
 from lattice_store_sim._wire._json import decode, decode_options, is_empty_object
 from lattice_store_sim._wire._pages import listed, page_of
 from lattice_store_sim._wire._routes import Request, Route
@@ -50,7 +51,7 @@ def _update(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     profile = core.context.profile
     asked = decode(request.payload, _StreamRequest, profile)
     info = core.update_stream(asked.config(), stream=name, pedantic=asked.pedantic, now_ns=request.now_ns)
-    return info_to_json(info, profile, core.now_ns)
+    return {**info_to_json(info, profile, core.now_ns), **domain_of(core)}
 
 
 def _delete(core: SimCore, request: Request, name: str) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _info(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     asked = decode_options(request.payload, _InfoRequest, profile)
     info = core.stream_info(name, now_ns=request.now_ns)
     log = core.log(name, now_ns=request.now_ns)
-    wire = info_to_json(info, profile, core.now_ns)
+    wire = {**info_to_json(info, profile, core.now_ns), **domain_of(core)}
     if profile.info_origin:
         wire["cluster"] = {"leader": SERVER_ID}
     if asked.deleted_details and (deleted := log.deleted()):
@@ -109,7 +110,8 @@ def _list(core: SimCore, request: Request) -> dict[str, Any]:
     page, place = _listed(core, request, _STREAMS_PER_PAGE)
     profile = core.context.profile
     infos = [core.stream_info(name, now_ns=request.now_ns) for name in page]
-    return {**place, "streams": [listed_to_json(info, profile, core.now_ns) for info in infos]}
+    domain = domain_of(core)
+    return {**place, "streams": [{**listed_to_json(info, profile, core.now_ns), **domain} for info in infos]}
 
 
 _NOWHERE: Final = {"total": 0, "offset": 0, "limit": 0}
