@@ -47,17 +47,13 @@ class ConsumerState:
         self.acks = Acks(config, self.position, context.profile)
         self.pulls = Pulls(context, by_priority=config.priority_policy == "prioritized")
         self.priority = Priority(config, context, self.advisories)
-        self.push = (
-            Push(context, f"$JS.FC.{stream.config.name}.{name}.", config, created_ns)
-            if config.deliver_subject
-            else None
-        )
-        idle_since = None if self.push is not None and self.push.active else created_ns
-        self._idleness = Idleness(config.inactive_threshold, idle_since)
+        self._flow_prefix = f"$JS.FC.{limits.name}.{name}."
+        self.push = Push(context, self._flow_prefix, config, created_ns) if config.deliver_subject else None
+        self._idleness = Idleness(config.inactive_threshold, None if self._is_bound else created_ns)
         replayed_to = stream.log.last_sequence if config.replay_policy == "original" else 0
         self._pace = Pace(replayed_to, config.rate_limit_bps, limits.max_msg_size, created_ns)
         self._stream = stream
-        self._ack_prefix = f"$JS.ACK.{stream.config.name}.{name}."
+        self._ack_prefix = f"$JS.ACK.{limits.name}.{name}."
         self._signalled = self.push is not None
         self._held: Held | None = None
         self._resume_ns = self._resumes_at(created_ns)
@@ -84,6 +80,24 @@ class ConsumerState:
             _gone=self._gone.copy(),
         )
         return copied
+
+    def restart(self, now_ns: int) -> None:
+        """Forget what the server keeps in memory only: who waits, who is pinned, when something happened last."""
+        if self._held is not None:
+            self.position.give_back(self._held.delivery.message)
+            self._held = None
+        context = self._stream.context
+        self.pulls = Pulls(context, by_priority=self.pulls.by_priority)
+        self.priority.lose()
+        if self.push is not None:
+            self.push = Push(context, self._flow_prefix, self.config, now_ns)
+        self._idleness = Idleness(self.config.inactive_threshold, None if self._is_bound else now_ns)
+        self._delivered_ns = self._acked_ns = None
+        self._signalled = True
+
+    @property
+    def _is_bound(self) -> bool:
+        return self.push is not None and self.push.active
 
     @property
     def _last(self) -> tuple[int, int]:
@@ -113,7 +127,7 @@ class ConsumerState:
             num_redelivered=acks.num_redelivered,
             num_waiting=len(self.pulls),
             num_pending=self.position.pending,
-            push_bound=self.push is not None and self.push.active,
+            push_bound=self._is_bound,
             priority=self.priority.told(),
             pause_remaining=None if self._resume_ns is None else self._resume_ns - now_ns,
         )

@@ -311,6 +311,11 @@ class Stream:
         self.dedupe, self.last_message_id, self._ids_forgotten = Dedupe(self.config.duplicate_window), b"", True
         if not profile.ids_restored_when_asked:
             self.remember_ids(now_ns)
+        for consumer in list(self.consumers.values()):
+            if consumer.config.mem_storage:
+                self.consumers.remove(consumer)
+            else:
+                consumer.restart(now_ns)
         self.due_ns = 0
         self.advance(now_ns)
 

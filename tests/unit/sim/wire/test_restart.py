@@ -3,8 +3,10 @@
 import pytest
 
 from tests.unit.sim.versions import VERSIONS
+from tests.unit.sim.wire.consumers import put
 from tests.unit.sim.wire.wire import MILLISECOND, Wire
 
+SECOND = 1000 * MILLISECOND
 AGE = {"storage": "file", "max_age": 400 * MILLISECOND}
 
 
@@ -31,3 +33,45 @@ def test_what_has_come_of_age_goes_though_its_ttl_never_ends(version):
     assert wire.state()["messages"] == 1
     restarted_after(wire, 0)
     assert wire.state() == {"messages": 0, "bytes": 0, "first_seq": 2, "last_seq": 1}
+
+
+def with_consumer(**config) -> Wire:
+    wire = Wire.with_stream("2.15", "aaa", storage="file")
+    put(wire, "DURABLE.CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit", **config})
+    return wire
+
+
+def test_a_restart_keeps_what_a_consumer_has_delivered_and_forgets_when():
+    wire = with_consumer()
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})
+    info = wire.restart()("CONSUMER.INFO.S.C")
+    assert info["delivered"] == {"consumer_seq": 2, "stream_seq": 2}
+    assert (info["num_ack_pending"], info["num_pending"]) == (2, 1)
+
+
+def test_a_restart_ends_requests_in_silence():
+    wire = with_consumer()
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 9, "expires": 60 * SECOND})
+    assert wire.restart()("CONSUMER.INFO.S.C")["num_waiting"] == 0
+
+
+def test_a_restart_redelivers_when_the_ack_wait_is_over():
+    wire = with_consumer(ack_wait=SECOND)
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 1})
+    wire.restart()
+    wire.now_ns += SECOND
+    [again, fresh] = wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 2})
+    assert again.reply.startswith("$JS.ACK.S.C.2.1.2.")
+    assert fresh.reply.startswith("$JS.ACK.S.C.1.2.3.")
+
+
+def test_a_restart_loses_consumers_in_memory():
+    wire = with_consumer(mem_storage=True)
+    assert wire.restart()("CONSUMER.NAMES.S")["consumers"] in ([], None)
+
+
+def test_a_restart_loses_pins():
+    wire = with_consumer(priority_policy="pinned_client", priority_groups=["g"])
+    wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 1, "group": "g"})
+    info = wire.restart()("CONSUMER.INFO.S.C")
+    assert info["priority_groups"] == [{"group": "g", "pinned_ts": "0001-01-01T00:00:00Z"}]

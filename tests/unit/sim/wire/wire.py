@@ -47,6 +47,12 @@ class Wire:
         self.api.core.outbox.clear()
         return answers
 
+    def restart(self) -> Self:
+        """Stop the server in good order and start it again."""
+        self.api.core.restart(now_ns=self.now_ns)
+        check(self.api.core)
+        return self
+
     def listen(self, subject: str) -> Self:
         """Let somebody listen, whose messages are `heard`."""
         self.api.core.subscribe(subject, now_ns=self.now_ns)
