@@ -106,6 +106,7 @@ class TcpServer(Shell):
             tls_required=self.tls is not None,
             tls_verify=self.tls is not None and self.tls.verify_mode is ssl.CERT_REQUIRED,
             max_payload=self.limits.max_payload,
+            domain=self.sim._core.context.domain,
         )
         self._router = Router(
             self.sim._core,

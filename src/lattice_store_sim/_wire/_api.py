@@ -31,7 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 _BY_WORDS: Final = {words: [one for one in ROUTES if one.words == words] for words in {one.words for one in ROUTES}}
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
-_NOBODY: Final[Mapping[str, Any]] = MappingProxyType({})
+NOBODY: Final[Mapping[str, Any]] = MappingProxyType({})
 _CLIENT: Final = {"acc": ACCOUNT, "server": SERVER_ID, "kind": "Client", "client_type": "nats"}
 """What is true of every client."""
 
@@ -54,7 +54,7 @@ class JetStreamApi:
         headers: bytes = b"",
         reply: str = "",
         now_ns: int,
-        client: Mapping[str, Any] = _NOBODY,
+        client: Mapping[str, Any] = NOBODY,
     ) -> None:
         """Take a message that a client publishes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 from lattice_store_sim._wire import _protocol
 from lattice_store_sim._wire._events import ConnectOptions
@@ -91,6 +92,12 @@ class Client:
         """Who it is (client.go, ``getRawAuthUser``)."""
         options = self.options
         return options.nkey or options.user or options.auth_token
+
+    def told_in_advisories(self) -> dict[str, Any]:
+        """Return what the server tells others of it (events.go, ``ClientInfo``)."""
+        options = self.options
+        said = {"user": self.user, "name": options.name, "lang": options.lang, "ver": options.version}
+        return {"host": self.ip, "id": self.cid, **{name: value for name, value in said.items() if value}}
 
     def send(self, *pieces: bytes) -> None:
         """Send what *pieces* are together."""

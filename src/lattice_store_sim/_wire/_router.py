@@ -12,11 +12,13 @@ import json
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from lattice_store.errors import LatticeStoreError
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _protocol
-from lattice_store_sim._wire._api import JetStreamApi
+from lattice_store_sim._wire._api import NOBODY, JetStreamApi
 from lattice_store_sim._wire._auth import Auth
 from lattice_store_sim._wire._clients import Client, Subscription
 from lattice_store_sim._wire._events import (
@@ -98,6 +100,7 @@ class Router:
         self.core = core
         self._api = JetStreamApi(core)
         self._profile = core.context.profile
+        self._in_domain = bool(core.context.domain)
 
     # -- connections ----------------------------------------------------------------------------
 
@@ -253,6 +256,8 @@ class Router:
             return
         if client.verbose:
             client.send(_protocol.OK)
+        if self._in_domain and (mapped := self._api.mapped(subject)) != subject:
+            subject, event = mapped, msgspec.structs.replace(event, subject=mapped.encode())
         heard = False
         found = self._subscriptions.match(subject)
         if found:
@@ -260,13 +265,13 @@ class Router:
             frame = _Frame(event.subject, reply, headers, payload, event.sizes)
             heard = self._fan_out(found, subject, frame, client)
         if subject.startswith(_JETSTREAM) or self.core.binds(subject):
-            heard |= self._to_jetstream(subject, event)
+            heard |= self._to_jetstream(subject, event, client)
         elif subject == USER_INFO and reply:
             heard |= self._tell_user(client, _text(reply))
         if reply and not heard and client.no_responders:
             self._tell_unheard(client, event.subject, _text(reply))
 
-    def _to_jetstream(self, subject: str, event: Publish) -> bool:
+    def _to_jetstream(self, subject: str, event: Publish, client: Client) -> bool:
         """Let the server itself listen; return whether it does."""
         if not event.subject.isascii():  # to JetStream it is text
             subject = event.subject.decode("utf-8", "replace")
@@ -274,7 +279,14 @@ class Router:
         self._heard, context.note_unheard = True, self._note_unheard
         reply = _text(event.reply)
         try:
-            self._api.send(subject, event.payload, headers=event.headers, reply=reply, now_ns=self._now_ns)
+            self._api.send(
+                subject,
+                event.payload,
+                headers=event.headers,
+                reply=reply,
+                now_ns=self._now_ns,
+                client=client.told_in_advisories() if context.events_wanted else NOBODY,
+            )
         except LatticeStoreError as error:  # what is not simulated is refused by name
             refusal = {"error": {"code": _NOT_SIMULATED, "description": str(error)}}
             if reply:

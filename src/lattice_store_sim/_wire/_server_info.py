@@ -35,6 +35,7 @@ class ServerInfo:
         tls_required: whether the connection is encrypted behind the first INFO.
         tls_verify: whether clients have to show a certificate.
         max_payload: the most bytes of headers and payload together.
+        domain: its JetStream domain.
     """
 
     seed: str = ""
@@ -46,6 +47,7 @@ class ServerInfo:
     tls_required: bool = False
     tls_verify: bool = False
     max_payload: int = MAX_PAYLOAD
+    domain: str = ""
 
     @property
     def server_id(self) -> str:
@@ -81,6 +83,7 @@ class ServerInfo:
             "client_id": cid,
             "client_ip": ip,
             "nonce": nonce,
+            "domain": self.domain,
             "ldm": lame_duck,
             "connect_info": connected,
             "remote_account": ACCOUNT if connected else "",
