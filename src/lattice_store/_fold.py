@@ -70,6 +70,10 @@ class Fold:
         self._speakers: dict[Key, tuple[str, ...]] = {}
         """The subjects that speak of a key, unless they are just those of its entry."""
 
+    @property
+    def subject_count(self) -> int:
+        return len(self._said)
+
     def entries(self, key: Key) -> dict[Any, Entry[Any]]:
         """Return the records among which that of *key* would be."""
         return self._of_kind[kind_of(key)]

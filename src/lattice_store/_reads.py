@@ -192,16 +192,30 @@ class Reader:
             if replay.caught_up:
                 view.advance(replay.stream.state.last_sequence)
                 return view
+            target = 0
             async with aclosing(replay.batches()) as batches:
                 async for batch in batches:
                     view.absorb(batch)
                     done += len(batch.messages)
                     if progress is not None:
                         progress(done, batch.pending)
-                    if batch.caught_up:
+                    if not batch.caught_up:
+                        continue
+                    if not batch.pending:
                         return view
+                    if batch.sequence >= target:
+                        if target and await self._has_all(view, subjects):
+                            return view
+                        target = (await self._storage.stream_info(self._format.stream)).state.last_sequence
         # Unreachable while `batches` keeps its contract to go on for ever; never return a partial view.
         raise ReplayInterruptedError(self._format.stream, ResetReason.STREAM_DELETED, view.revision)
+
+    async def _has_all(self, view: GrowingView, subjects: tuple[str, ...]) -> bool:
+        """Return whether no subject is missing in a view of a stream that is written faster than it is read.
+
+        What replaces a message before its turn lies further on: a record that was there all the time would be missed.
+        """
+        return view.subject_count == await self._storage.count_subjects(self._format.stream, subjects=subjects)
 
     async def find(self, key: Key) -> Entry[Any] | None:
         """Return the record of *key*, from an attached view if there is one.

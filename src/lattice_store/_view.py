@@ -207,8 +207,8 @@ class GrowingView(LatticeView):
 
     @property
     def subject_count(self) -> int:
-        """How many subjects hold a value; to be asked before anything was decoded."""
-        return self._unread.subject_count
+        """How many subjects hold a value; to be asked before anything was decoded, or once everything is."""
+        return self._unread.subject_count if self._unread else self._fold.subject_count
 
     def drain(self) -> Iterator[Message]:
         """Give out what was read as it came; the view is of no use afterwards."""
