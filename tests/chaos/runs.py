@@ -96,10 +96,10 @@ async def _split_reads(seed: int, largest: int) -> AsyncIterator[None]:
     sizes, feed = random.Random(seed), Intake._feed
 
     def in_pieces(self: Intake, data: bytes) -> None:
-        at = 0
+        at = len(self.frames.rest)  # which *data* begins with
         while at < len(data):
             size = sizes.randint(1, largest)
-            feed(self, data[at : at + size])
+            feed(self, self.frames.rest + data[at : at + size])
             at += size
 
     Intake._feed = in_pieces  # type: ignore[method-assign]

@@ -114,8 +114,9 @@ async def test_a_seed_that_nkeys_refuses_is_an_authentication_error(server, fast
 
 
 async def test_a_missing_credentials_file_is_named(server, fast):
-    with pytest.raises(StorageUnavailableError, match=r"/no/such\.creds|No module named 'nkeys'"):
-        await connect(server.url, limits=fast, user_credentials="/no/such.creds")
+    for option in ("user_credentials", "nkeys_seed"):
+        with pytest.raises(InvalidArgumentError, match=rf"^{option}: /no/such\.creds cannot be read$"):
+            await connect(server.url, limits=fast, **{option: "/no/such.creds"})
 
 
 @pytest.mark.parametrize("domain", ["", "a.b", "*", ">"])

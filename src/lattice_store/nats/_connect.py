@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -43,6 +44,9 @@ _AUTH_REFUSALS: Final = (
     "user authentic",
 )
 
+_FILES: Final = ("user_credentials", "nkeys_seed")
+"""Options that name files; nats-py opens them only once a server asks."""
+
 
 async def connect(
     url: str | Sequence[str],
@@ -66,7 +70,8 @@ async def connect(
 
     Raises:
         InvalidUrlError: *url* is none.
-        InvalidArgumentError: an option nats-py does not have, or one the storage must decide itself.
+        InvalidArgumentError: an option nats-py does not have, one the storage must decide itself, or a file of
+            credentials that cannot be read.
         AuthenticationError: the server refused the credentials.
         StorageUnavailableError: no server could be reached in time, or no secure connection came about.
     """
@@ -116,6 +121,11 @@ def _check_options(options: dict[str, Any]) -> None:
             raise InvalidArgumentError(f"option {name} is decided by the storage")
         if name not in _OPTIONS:
             raise InvalidArgumentError(f"nats-py has no option {name}")
+    for name in _FILES:
+        given = options.get(name)
+        for path in given if isinstance(given, tuple | list) else [given]:
+            if isinstance(path, str | os.PathLike) and not os.access(path, os.R_OK):
+                raise InvalidArgumentError(f"{name}: {os.fspath(path)} cannot be read")
 
 
 class _Attempts:

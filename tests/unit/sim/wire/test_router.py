@@ -210,9 +210,13 @@ def test_who_am_i(version, server, data):
     assert list(told) == ["server", "data"]
     assert told["data"] == data
     assert told["server"] == {
-        "name": own_id, "host": "127.0.0.1", "id": own_id, "ver": house.core.context.profile.version,
+        "name": own_id,
+        "host": "127.0.0.1",
+        "id": own_id,
+        "ver": house.core.context.profile.version,
         **server,
-        "seq": 1, "time": "2023-11-14T22:13:20Z",
+        "seq": 1,
+        "time": "2023-11-14T22:13:20Z",
     }
     assert [*told["server"]] == ["name", "host", "id", "ver", *server, "seq", "time"]
 
