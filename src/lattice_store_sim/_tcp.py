@@ -152,6 +152,7 @@ class TcpServer(Shell):
     # -- connections ----------------------------------------------------------------------------
 
     def connected(self, connection: Connection, ip: str) -> Client:
+        """Take a new connection from *ip*; return the client that is at its other end."""
         nonce = base64.urlsafe_b64encode(os.urandom(_NONCE_BYTES)).rstrip(b"=").decode()
         client = self._router.attach(ip, nonce=nonce)
         self._connections[client.cid] = connection
@@ -159,17 +160,20 @@ class TcpServer(Shell):
         return client
 
     def greet(self, client: Client) -> None:
+        """Send INFO, or turn the client away if there are too many."""
         self._router.greet(client)
         if len(self._connections) > self.limits.max_connections:
             client.complain("maximum connections exceeded")
             client.end()
 
     def received(self, client: Client, data: bytes) -> None:
+        """Take what a client sent, and write what that leads to."""
         self._router.receive(client, data, self.sim.clock.now_ns())
         self.flush()
         self._arm()
 
     def lost(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
         client = connection.client
         client.end(Ending.CUT)
         self._router.detach(client, self.sim.clock.now_ns())
