@@ -146,7 +146,7 @@ class TcpServer(Shell):
         self._listener.close()
         for client in self._router.clients.values():
             if client.options.protocol >= 1:
-                client.send(self._router.info.line(client.cid, client.ip, nonce=client.nonce, lame_duck=True))
+                client.send(self._router.info.line(client.cid, client.ip, connected=True, lame_duck=True))
         self.flush()
 
     # -- connections ----------------------------------------------------------------------------

@@ -47,7 +47,7 @@ CONVERSATIONS: Final[dict[str, bytes]] = {
     "credentials nobody asked for": b'CONNECT {"verbose":false,"user":"a","pass":"b","auth_token":"c"}\r\nPING\r\n',
     # -- what is no operation
     "no verb": quiet(b"FOO\r\n"),
-    "no verb, and no end": QUIET + b"FO",
+    "no verb, and no end": QUIET + b"SI",
     "a verb goes wrong": quiet(b"PUX\r\n"),
     "a verb goes wrong late": quiet(b"UNSUBX 1\r\n"),
     "a verb goes on": quiet(b"PUBX a 1\r\n"),

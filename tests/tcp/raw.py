@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 _INFO: Final = re.compile(rb"INFO (\{.*?\}) \r\n")
-_OWN: Final = ("server_id", "server_name", "port", "client_id", "xkey")
+_OWN: Final = ("server_id", "server_name", "port", "client_id", "nonce", "xkey")
 """What no two servers say alike."""
 
 

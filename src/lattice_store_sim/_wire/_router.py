@@ -178,7 +178,7 @@ class Router:
         if client.connected and not client.answered_ping:
             client.answered_ping = True
             if client.options.protocol >= 1 and self._profile.info_after_connect:
-                client.send(self.info.line(client.cid, client.ip, nonce=client.nonce, connected=True))
+                client.send(self.info.line(client.cid, client.ip, connected=True))
 
     def _connect(self, client: Client, options: ConnectOptions) -> None:
         if self._profile.second_connect_unsubscribes:
