@@ -59,7 +59,7 @@ class Context:
 
     def tell(self, subject: str, payload: bytes) -> None:
         """Send an event to who listens; a stream that captures it stores it when the present work is done."""
-        self.send(Outgoing(subject, payload))
+        self.send(Outgoing(subject, payload, streams_had_it=True))
         if self._is_stored(subject):
             self.inside.append((subject, payload))
 

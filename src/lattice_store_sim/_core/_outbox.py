@@ -16,6 +16,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     subject: str = ""
     """The subject its receiver reads; what a pull delivers keeps the stream's subject. Empty: as ``to``."""
     reply: str = ""
+    streams_had_it: bool = False
+    """Whether a stream that captures it has stored it already; otherwise the shell lets one do so."""
 
 
 def status(to: str, code: int, description: str = "", *headers: tuple[str, object]) -> Outgoing:

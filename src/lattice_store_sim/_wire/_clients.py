@@ -7,6 +7,7 @@ from typing import Any
 
 from lattice_store_sim._wire import _protocol
 from lattice_store_sim._wire._events import ConnectOptions
+from lattice_store_sim._wire._frames import Frame, text_of
 from lattice_store_sim._wire._permissions import ANYTHING, Rights
 from lattice_store_sim._wire._protocol import Protocol
 
@@ -32,6 +33,25 @@ class Subscription:
         """How many messages it got."""
         self.limit = 0
         """After how many it ends, 0 for never."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it got all that it was to get."""
+        return 0 < self.limit <= self.count
+
+    def deliver(self, frame: Frame, subject: str, source: Client | None, now_ns: int) -> bool:
+        """Send a message that *source* published on *subject*; return False if its client is not to get it."""
+        client = self.client
+        if client.ending is not None or (client is source and not client.echo):
+            return False
+        rights = client.rights
+        if rights.filtered and not rights.may_receive(subject, self.group):
+            return False
+        self.count += 1
+        client.send(*frame.pieces(self.sid, with_headers=client.headers))
+        if rights.limited and frame.reply:
+            rights.note_request(text_of(frame.reply), now_ns)
+        return True
 
 
 class Client:

@@ -80,3 +80,9 @@ def in_turn(found: tuple[Listeners, ...], group: str) -> Iterator[Subscription]:
     groups[0].turn = turn + 1
     yield from members[turn:]
     yield from members[:turn]
+
+
+def is_subscribable(subject: str) -> bool:
+    """Return whether a subject has no empty token, and nothing behind ``>`` (sublist.go, ``Insert``)."""
+    tokens = subject.split(".")
+    return "" not in tokens and ">" not in tokens[:-1]

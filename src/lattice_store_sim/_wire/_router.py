@@ -35,7 +35,8 @@ from lattice_store_sim._wire._events import (
     reply_refused,
     subscription_refused,
 )
-from lattice_store_sim._wire._listeners import Listeners, Subscriptions, in_turn
+from lattice_store_sim._wire._frames import Frame, bytes_of, text_of
+from lattice_store_sim._wire._listeners import Listeners, Subscriptions, in_turn, is_subscribable
 from lattice_store_sim._wire._permissions import ANYTHING
 from lattice_store_sim._wire._protocol import MAX_CONTROL_LINE, Protocol
 from lattice_store_sim._wire._server_info import USER_INFO, ServerInfo
@@ -203,14 +204,14 @@ class Router:
     # -- subscriptions --------------------------------------------------------------------------
 
     def _subscribe(self, client: Client, event: Subscribe) -> None:
-        subject, group = _text(event.subject), _text(event.group) if event.group else None
+        subject, group = text_of(event.subject), text_of(event.group) if event.group else None
         if not client.rights.may_subscribe(subject, group) or event.group == _SYSTEM_GROUP:
             client.complain(subscription_refused(event.subject, event.group))
         elif 0 < self._max_subscriptions <= len(client.subscriptions):
             client.complain("maximum subscriptions exceeded")
         elif event.sid in client.subscriptions:
             self._confirm(client)
-        elif not _is_subscribable(subject):
+        elif not is_subscribable(subject):
             client.complain("Invalid Subject")
         else:
             subscription = Subscription(client, subject, group, event.sid)
@@ -244,7 +245,7 @@ class Router:
     # -- what clients publish -------------------------------------------------------------------
 
     def _publish(self, client: Client, event: Publish) -> None:
-        subject, reply = _text(event.subject), event.reply
+        subject, reply = text_of(event.subject), event.reply
         rights = client.rights
         refused = rights.limited and not rights.may_publish(subject, self._now_ns)
         raft = subject.startswith(_RAFT) and self._profile.raft_subjects_refused
@@ -262,14 +263,14 @@ class Router:
         found = self._subscriptions.match(subject)
         if found:
             headers, payload = event.headers, event.payload
-            frame = _Frame(event.subject, reply, headers, payload, event.sizes)
+            frame = Frame(event.subject, reply, headers, payload, event.sizes)
             heard = self._fan_out(found, subject, frame, client)
         if subject.startswith(_JETSTREAM) or self.core.binds(subject):
             heard |= self._to_jetstream(subject, event, client)
         elif subject == USER_INFO and reply:
-            heard |= self._tell_user(client, _text(reply))
+            heard |= self._tell_user(client, text_of(reply))
         if reply and not heard and client.no_responders:
-            self._tell_unheard(client, event.subject, _text(reply))
+            self._tell_unheard(client, event.subject, text_of(reply))
 
     def _to_jetstream(self, subject: str, event: Publish, client: Client) -> bool:
         """Let the server itself listen; return whether it does."""
@@ -277,7 +278,7 @@ class Router:
             subject = event.subject.decode("utf-8", "replace")
         context = self.core.context
         self._heard, context.note_unheard = True, self._note_unheard
-        reply = _text(event.reply)
+        reply = text_of(event.reply)
         try:
             self._api.send(
                 subject,
@@ -315,7 +316,7 @@ class Router:
                     shown = b"Nats-Subject: %b\r\n" % subject if self._profile.no_responders_subject else b""
                     headers = b"NATS/1.0 503\r\n%b\r\n" % shown
                     size = len(headers)
-                    client.send(b"HMSG %b %b %d %d\r\n" % (_bytes(reply), subscription.sid, size, size))
+                    client.send(b"HMSG %b %b %d %d\r\n" % (bytes_of(reply), subscription.sid, size, size))
                     client.send(headers, b"\r\n")
                     return
 
@@ -349,7 +350,7 @@ class Router:
     @staticmethod
     def _deliver_in_a_row(lone: Subscription, sent: list[Outgoing], begin: int) -> int:
         """Deliver what goes to the same subject, one after the other; return where something else begins."""
-        client, to, sid = lone.client, sent[begin].to, _text(lone.sid)
+        client, to, sid = lone.client, sent[begin].to, text_of(lone.sid)
         takes_headers, at, pieces = client.headers, begin, list[bytes]()
         while at < len(sent) and sent[at].to == to:
             outgoing = sent[at]
@@ -358,9 +359,9 @@ class Router:
             if headers and takes_headers:
                 size = len(headers)
                 line = f"HMSG {subject} {sid}{reply} {size} {size + len(payload)}\r\n"
-                pieces += (_bytes(line), headers, payload, b"\r\n")
+                pieces += (bytes_of(line), headers, payload, b"\r\n")
             else:
-                pieces += (_bytes(f"MSG {subject} {sid}{reply} {len(payload)}\r\n"), payload, b"\r\n")
+                pieces += (bytes_of(f"MSG {subject} {sid}{reply} {len(payload)}\r\n"), payload, b"\r\n")
             at += 1
         lone.count += at - begin
         client.send(*pieces)
@@ -371,9 +372,9 @@ class Router:
         found = self._subscriptions.match(to)
         if found:
             headers, payload = outgoing.headers, outgoing.payload
-            frame = _Frame(_bytes(outgoing.subject or to), _bytes(outgoing.reply), headers, payload)
+            frame = Frame(bytes_of(outgoing.subject or to), bytes_of(outgoing.reply), headers, payload)
             self._fan_out(found, to, frame, None)
-        if self.core.binds(to):
+        if not outgoing.streams_had_it and self.core.binds(to):
             self.core.store(outgoing, now_ns=self._now_ns)
             self._stored()
 
@@ -382,9 +383,9 @@ class Router:
         self._now_ns = now_ns
         found = self._subscriptions.match(subject)
         if found:
-            self._fan_out(found, subject, _Frame(_bytes(subject), b"", headers, payload), None)
+            self._fan_out(found, subject, Frame(bytes_of(subject), b"", headers, payload), None)
 
-    def _fan_out(self, found: tuple[Listeners, ...], subject: str, frame: _Frame, source: Client | None) -> bool:
+    def _fan_out(self, found: tuple[Listeners, ...], subject: str, frame: Frame, source: Client | None) -> bool:
         """Deliver to all that listen alone, and to one of each queue group; return whether anybody got it."""
         delivered = False
         groups: dict[str, None] = {}
@@ -398,66 +399,8 @@ class Router:
             delivered |= any(self._hand_over(member, subject, frame, source) for member in in_turn(found, group))
         return delivered
 
-    def _hand_over(self, subscription: Subscription, subject: str, frame: _Frame, source: Client | None) -> bool:
-        client = subscription.client
-        if client.ending is not None or (client is source and not client.echo):
-            return False
-        rights = client.rights
-        if rights.filtered and not rights.may_receive(subject, subscription.group):
-            return False
-        subscription.count += 1
-        client.send(*frame.pieces(subscription.sid, with_headers=client.headers))
-        if rights.limited and frame.reply:
-            rights.note_request(_text(frame.reply), self._now_ns)
-        if subscription.limit and subscription.count >= subscription.limit:
+    def _hand_over(self, subscription: Subscription, subject: str, frame: Frame, source: Client | None) -> bool:
+        delivered = subscription.deliver(frame, subject, source, self._now_ns)
+        if subscription.exhausted:
             self._drop(subscription)
-        return True
-
-
-class _Frame:
-    """A delivery as its receivers read it: all but the number of the subscription is the same for them."""
-
-    __slots__ = ("_end", "_headers", "_payload", "_plain_end", "_sizes", "_start", "reply")
-
-    def __init__(self, subject: bytes, reply: bytes, headers: bytes, payload: bytes, sizes: bytes = b"") -> None:
-        self.reply = reply
-        self._start = b"MSG " + subject + b" "
-        self._headers = headers
-        self._payload = payload
-        self._sizes = sizes
-        self._end = self._plain_end = b""
-
-    def pieces(self, sid: bytes, *, with_headers: bool) -> tuple[bytes, ...]:
-        """Return what one subscription's receiver reads; one that knows no headers gets none."""
-        if self._headers and with_headers:
-            end = self._end or self._make_end()
-            return b"H", self._start, sid, end
-        end = self._plain_end or self._make_plain_end()
-        return self._start, sid, end
-
-    def _make_end(self) -> bytes:
-        size = len(self._headers)
-        sizes = self._sizes or b"%d %d" % (size, size + len(self._payload))
-        reply = b" %b" % self.reply if self.reply else b""
-        self._end = b"%b %b\r\n%b%b\r\n" % (reply, sizes, self._headers, self._payload)
-        return self._end
-
-    def _make_plain_end(self) -> bytes:
-        sizes = self._sizes if self._sizes and not self._headers else b"%d" % len(self._payload)
-        reply = b" %b" % self.reply if self.reply else b""
-        self._plain_end = b"%b %b\r\n%b\r\n" % (reply, sizes, self._payload)
-        return self._plain_end
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _is_subscribable(subject: str) -> bool:
-    """Return whether a subject has no empty token, and nothing behind ``>`` (sublist.go, ``Insert``)."""
-    tokens = subject.split(".")
-    return "" not in tokens and ">" not in tokens[:-1]
+        return delivered

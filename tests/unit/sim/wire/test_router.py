@@ -293,6 +293,18 @@ def test_what_the_server_sends_is_stored_where_a_stream_takes_it():
     assert ("d.ack", b'{"stream":"S","seq":1}') in stored
 
 
+def test_an_advisory_is_stored_once():
+    house = House()
+    house.stream("A", "$JS.EVENT.ADVISORY.>")
+    house.stream()
+    guest = house.guest()
+    guest.say("SUB $JS.EVENT.ADVISORY.STREAM.CREATED.* 1")
+    house.stream("T", "t.>")
+    assert guest.heard.count("MSG $JS.EVENT.ADVISORY.STREAM.CREATED.T 1 ") == 1
+    stored = [one.subject for one in house.core.streams["A"].log.messages.values()]
+    assert stored.count("$JS.EVENT.ADVISORY.STREAM.CREATED.T") == 1
+
+
 def test_subjects_with_empty_tokens_are_nobodys():
     house = House()
     house.stream()
