@@ -10,6 +10,7 @@ from lattice_store.errors import InvalidArgumentError, ResetReason
 from lattice_store_sim._clock import VirtualClock
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import NEWEST, ServerProfile, profile_of
+from lattice_store_sim._core._room import Room
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
 
@@ -57,6 +58,8 @@ class SimServer(Generic[ClockT]):
         profile: which version of nats-server to be, such as ``2.12``; the newest by default.
         max_replicas: how many replicas a stream may ask for. A lone server, the default, refuses more than 1.
         domain: the JetStream domain it is in; none by default.
+        max_memory: how many bytes streams in memory may hold together; any number by default.
+        max_storage: how many bytes streams on file may hold together; any number by default.
 
     Raises:
         InvalidArgumentError: the domain is no name.
@@ -64,20 +67,41 @@ class SimServer(Generic[ClockT]):
 
     @overload
     def __init__(
-        self: SimServer[SystemClock], *, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+        self: SimServer[SystemClock],
+        *,
+        profile: Profile = NEWEST,
+        max_replicas: int = 1,
+        domain: str = "",
+        max_memory: int | None = None,
+        max_storage: int | None = None,
     ) -> None: ...
     @overload
     def __init__(
-        self, *, clock: ClockT, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+        self,
+        *,
+        clock: ClockT,
+        profile: Profile = NEWEST,
+        max_replicas: int = 1,
+        domain: str = "",
+        max_memory: int | None = None,
+        max_storage: int | None = None,
     ) -> None: ...
     def __init__(
-        self, *, clock: Clock | None = None, profile: Profile = NEWEST, max_replicas: int = 1, domain: str = ""
+        self,
+        *,
+        clock: Clock | None = None,
+        profile: Profile = NEWEST,
+        max_replicas: int = 1,
+        domain: str = "",
+        max_memory: int | None = None,
+        max_storage: int | None = None,
     ) -> None:
         if domain and not is_asset_name(domain, slashes=True):
             raise InvalidArgumentError(f"a domain is a name without dots, spaces and wildcards, not {domain!r}")
         self.clock = cast("ClockT", SystemClock() if clock is None else clock)
         profile = profile if isinstance(profile, ServerProfile) else profile_of(profile)
-        self._core = SimCore(profile, max_replicas=max_replicas, domain=domain)
+        room = None if max_memory is max_storage is None else Room(max_memory, max_storage)
+        self._core = SimCore(profile, max_replicas=max_replicas, domain=domain, room=room)
         self._replays: dict[str, list[SimReplay]] = {}
         self._shell: Shell | None = None
 

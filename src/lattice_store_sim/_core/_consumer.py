@@ -49,10 +49,10 @@ class Consumer(ConsumerState):
 
     def removed(self, message: Message) -> None:
         """Note that the stream lost a message; of one that its filters no longer want it does not hear."""
-        wanted = self.wants(message.subject)
-        if wanted:
+        told = self.position.is_told_of(message.subject)
+        if told:
             self.position.removed(message)
-        if wanted or not self._stream.context.profile.losses_told_by_filter:
+        if told or not self._stream.context.profile.losses_told_by_filter:
             if self.acks.tracks(message.sequence):
                 self._gone.append(message.sequence)
         elif message.sequence in self.acks.pending:

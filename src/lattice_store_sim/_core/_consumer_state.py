@@ -86,6 +86,7 @@ class ConsumerState:
         if self._held is not None:
             self.position.give_back(self._held.delivery.message)
             self._held = None
+        self.position.restart()
         context = self._stream.context
         self.pulls = Pulls(context, by_priority=self.pulls.by_priority)
         self.priority.lose()

@@ -32,7 +32,8 @@ class Position:
         self._snapshot: deque[int] = deque()
         self._resume = log.last_sequence
         self._set_filters(config.filters)
-        self._hears_of = self.wants
+        self._hears_of = self.is_told_of = self.wants
+        """Which subjects wake the consumer, and of which it is told what comes and goes: seldom others than it wants."""
         if self._last_only and not one_per_subject:
             self._snapshot.extend(log.subjects.last_per_subject(self.wants))
         self.next = _start(log, config, self._snapshot, one_per_subject=one_per_subject)
@@ -59,8 +60,15 @@ class Position:
         if set(filters) != set(self._filters):
             self._set_filters(filters)
             if self._log.profile.new_filters_heard:
-                self._hears_of = self.wants
+                # Without filters the server subscribes the consumer to nothing at all (stream.go, ``swapSigSubs``).
+                self._hears_of = self.is_told_of = self.wants if filters else _nothing
+            else:
+                self.is_told_of = self.wants
             self.recount()
+
+    def restart(self) -> None:
+        """Hear of all that is wanted again."""
+        self._hears_of = self.is_told_of = self.wants
 
     # -- counting -------------------------------------------------------------------------------
 
@@ -98,7 +106,7 @@ class Position:
 
     def added(self, message: Message) -> bool:
         """Note that the log grew; return whether there may be something to deliver."""
-        if self.wants(message.subject):
+        if self.is_told_of(message.subject):
             self._ahead += 1
         return message.sequence >= self.next and self._hears_of(message.subject)
 
@@ -191,6 +199,10 @@ class Position:
         """Continue at *sequence*, wherever it is."""
         self.next = sequence
         self.recount()
+
+
+def _nothing(_subject: str) -> bool:
+    return False
 
 
 def _start(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_subject: bool) -> int:

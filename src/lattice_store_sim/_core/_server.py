@@ -26,6 +26,7 @@ from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
 from lattice_store_sim._core._publish import UnansweredError
 from lattice_store_sim._core._pulls import PullRequest, Refusal
+from lattice_store_sim._core._room import Room
 from lattice_store_sim._core._routes import Routes
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
@@ -45,10 +46,14 @@ class SimCore:
         profile: which version of the server to be.
         max_replicas: how many replicas a stream may ask for; a lone server takes 1 and refuses more with 10074.
         domain: the JetStream domain.
+        room: how much it has room for; any number of bytes by default.
     """
 
-    def __init__(self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1, domain: str = "") -> None:
+    def __init__(
+        self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1, domain: str = "", room: Room | None = None
+    ) -> None:
         self.context = Context(profile, max_replicas, domain)
+        self.room = room
         self.streams: dict[str, Stream] = {}
         self.now_ns = 0
         self._last_created_ns = 0
@@ -56,7 +61,7 @@ class SimCore:
 
     def copy(self) -> SimCore:
         """Return the same server once more: what happens to one does not reach the other. Replays stay with this one."""
-        copied = SimCore(self.context.profile)
+        copied = SimCore(self.context.profile, room=self.room)
         copied.context = self.context.copy()
         copied.streams = {name: stream.copy(copied.context) for name, stream in self.streams.items()}
         copied._streams_changed()
@@ -168,6 +173,8 @@ class SimCore:
         return existing.info()
 
     def _add_stream(self, config: StreamConfig) -> Stream:
+        if self.room is not None:
+            self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
         _stream_rules.refuse_unsimulated(config)
         # A stream's creation time is its identity: two streams never share one, however still the clock stands.
@@ -200,6 +207,8 @@ class SimCore:
             _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
         config = check_update(holder.config, config, profile)
         _consumers.check_stream_update(holder, config.consumer_limits)
+        if self.room is not None and config.max_bytes > holder.config.max_bytes:
+            self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
         _stream_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
@@ -255,6 +264,8 @@ class SimCore:
             stream.advance(now_ns)
         ack: PubAck | None = None
         try:
+            if self.room is not None:
+                self.room.check_use(self.streams.values(), stream)
             ack = stream.publish(subject, payload, headers, now_ns)
         except UnansweredError:
             return None

@@ -70,7 +70,7 @@ _REDELIVERIES: list[Settings] = [
     {"backoff": BACKOFF, "max_deliver": 3},
 ]
 _CHANGES: Settings = {
-    "filter_subject": ["a", "*"],
+    "filter_subject": ["a", "*", ""],
     "max_ack_pending": [1, 5],
     "headers_only": [True],
     "max_batch": [1],
@@ -208,7 +208,8 @@ class Pull(HurriedFamily):
             return
         if "filter_subject" in changes:
             config = {key: value for key, value in config.items() if not key.startswith("filter")}
-            changes = {**changes, "filter_subject": self.subject(changes["filter_subject"])}
+            filter_ = changes["filter_subject"]
+            changes = {**changes, "filter_subject": self.subject(filter_) if filter_ else ""}
         self.put(name, {**config, **changes}, "CONSUMER.UPDATE")
 
     @rule(name=consumers, sure=seldom)

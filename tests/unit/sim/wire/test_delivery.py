@@ -36,3 +36,15 @@ def test_a_purge_that_makes_room_for_acks_delivers_nothing_yet(version):
     assert [answer.reply for answer in wire.ask("STREAM.PURGE.S", {"keep": 1})] == [""]
     info = wire("CONSUMER.INFO.S.C")
     assert (info["num_ack_pending"], info["num_waiting"], info["num_pending"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_a_consumer_whose_filter_is_taken_away_is_told_of_nothing_any_more(version):
+    """It gets what is there once it asks again."""
+    wire = with_consumer(version, "", filter_subject="s.a")
+    put(wire, "DURABLE.CREATE.S.C", {"durable_name": "C", "ack_policy": "explicit"})
+    wire.publish("a")
+    wire.publish("b")
+    assert wire("CONSUMER.INFO.S.C")["num_pending"] == 0
+    assert pull(wire, batch=1, no_wait=True) == []
+    assert pull(wire, batch=2, expires=30_000_000_000) == ["1", "2"]
