@@ -232,19 +232,18 @@ class TcpServer(Shell):
     # -- time -----------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        """See to it that the server is looked at when something comes due."""
-        due_ns = self.sim._core.due_ns
-        if due_ns is None or due_ns >= self._armed_ns:
-            return
-        now_ns = self.sim.clock.now_ns()
-        if due_ns > now_ns:
+        """See to it that the server is looked at when something comes due, and soon if something is unfinished."""
+        core = self.sim._core
+        due_ns, now_ns = core.due_ns, self.sim.clock.now_ns()
+        if core.context.unfinished or (due_ns is not None and due_ns <= now_ns):
+            if not self._due:
+                self._due = True
+                self._loop.call_soon(self._come_due)
+        elif due_ns is not None and due_ns < self._armed_ns:
             self._armed_ns = due_ns
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.create_task(self._wait(due_ns - now_ns))
-        elif not self._due:
-            self._due = True
-            self._loop.call_soon(self._come_due)
 
     async def _wait(self, duration_ns: int) -> None:
         await self.sim.clock.sleep(duration_ns)
@@ -256,6 +255,7 @@ class TcpServer(Shell):
         if self.sim._shell is self:
             now_ns = self.sim.clock.now_ns()
             self.sim._core.advance(now_ns)
+            self.sim._core.go_on(now_ns=now_ns)
             self._router.deliver(now_ns)
             self._tell_replays()
             self.flush()

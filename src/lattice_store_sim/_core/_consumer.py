@@ -107,9 +107,6 @@ class Consumer(ConsumerState):
             self._resume_ns = None
             self.advisories.paused(self.config.pause_until, now_ns)
             self._signalled = True
-        if _has_come(self._goes_on_ns, now_ns):
-            self._goes_on_ns = None
-            self._signalled = True
         if _has_come(self.priority.deadline_ns, now_ns):
             self.priority.expire(now_ns)
             self._signalled = True
@@ -166,13 +163,15 @@ class Consumer(ConsumerState):
 
     def _deliver_straight(self, push: Push, now_ns: int) -> bool:
         """Deliver all that can be delivered, or as much as the shell takes at once; return whether more is to come."""
-        most = self._stream.context.burst
-        delivered, more = deliver_straight(push, self.position, self.acks, self._ack_prefix, most=most, now_ns=now_ns)
+        context = self._stream.context
+        delivered, more = deliver_straight(
+            push, self.position, self.acks, self._ack_prefix, most=context.burst, now_ns=now_ns
+        )
         if delivered:
             self._delivered_ns = now_ns
-        self._goes_on_ns = now_ns if more else None
         if more:
-            self._stream.due_by(now_ns)
+            self._signalled = True
+            context.unfinished[self._stream.config.name] = None
         return more
 
     def _note_losses(self, now_ns: int) -> bool:
@@ -273,7 +272,7 @@ class Consumer(ConsumerState):
             if request.left <= 0 < request.bytes_left and context.profile.full_batches_told:
                 context.send(request.status(409, "Batch Completed"))
         elif self.push is not None:
-            self.push.deliver(delivery, now_ns)
+            self.push.send(delivery, now_ns)
         if self.config.ack_policy == "none":
             self._settle([sequence])
 

@@ -29,6 +29,8 @@ class Context:
     outbox: list[Outgoing] = attrs.field(factory=list)
     burst: int | None = None
     """How many messages a consumer delivers in one go, if a shell has to carry them out in between; None for all."""
+    unfinished: dict[str, None] = attrs.field(factory=dict)
+    """Names of streams with a consumer that has more to deliver: the shell asks for it with `SimCore.go_on`."""
     bell: Callable[[], None] | None = None
     """Is rung when the outbox is empty no longer, for a shell that did not call."""
     note_unheard: Callable[[], None] | None = None
@@ -97,6 +99,7 @@ class Context:
             inside=self.inside.copy(),
             event_streams=[],
             burst=None,
+            unfinished={},
             bell=None,
             note_unheard=None,
         )

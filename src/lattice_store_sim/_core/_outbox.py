@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """One message on its way to whoever is subscribed to ``to``."""
 
     to: str

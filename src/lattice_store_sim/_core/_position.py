@@ -83,6 +83,8 @@ class Position:
         subjects = log.subjects
         if start > log.last_sequence:
             self._ahead = 0
+        elif self._last_only and start <= log.first_sequence:
+            self._ahead = sum(map(wants, subjects))
         elif self._last_only:
             self._ahead = sum(1 for subject in subjects if subjects.last(subject) >= start and wants(subject))
         elif start <= log.first_sequence:

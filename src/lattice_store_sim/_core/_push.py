@@ -28,7 +28,7 @@ class Push:
     """
 
     def __init__(self, context: Context, prefix: str, config: ConsumerConfig, now_ns: int) -> None:
-        self._context = context
+        self.context = context
         self._prefix = prefix
         self.config = config
         self._window = _NARROWEST if config.flow_control else 0
@@ -41,13 +41,13 @@ class Push:
 
     def copy(self, context: Context) -> Push:
         copied = Push.__new__(Push)
-        copied.__dict__.update(self.__dict__, _context=context)
+        copied.__dict__.update(self.__dict__, context=context)
         return copied
 
     @property
     def has_interest(self) -> bool:
         """Whether anybody is subscribed to the deliver subject."""
-        return self._context.interest.names(self.config.deliver_subject, self.config.deliver_group or None)
+        return self.context.interest.names(self.config.deliver_subject, self.config.deliver_group or None)
 
     @property
     def stalled(self) -> bool:
@@ -56,15 +56,25 @@ class Push:
 
     # -- sending --------------------------------------------------------------------------------
 
-    def deliver(self, delivery: Delivery, now_ns: int) -> None:
-        self.send(delivery.to(self.config.deliver_subject), now_ns)
-
-    def send(self, outgoing: Outgoing, now_ns: int) -> None:
+    def send(self, delivery: Delivery, now_ns: int) -> None:
         """Send a message; ask the receiver to answer if much is under way."""
-        self._context.send(outgoing)
+        outgoing = delivery.to(self.config.deliver_subject)
+        self.context.send(outgoing)
+        self.spoke(now_ns)
+        if self.windowed:
+            self.note_sent(outgoing)
+
+    def spoke(self, now_ns: int) -> None:
+        """Note that the silence begins anew."""
         self._silent_since_ns = now_ns
-        if not self._window:
-            return
+
+    @property
+    def windowed(self) -> bool:
+        """Whether there is flow control."""
+        return self._window > 0
+
+    def note_sent(self, outgoing: Outgoing) -> bool:
+        """Count what is under way, and ask the receiver to answer if that is much; return whether it has to first."""
         size = len(outgoing.to) + len(outgoing.reply) + len(outgoing.headers) + len(outgoing.payload)
         self._under_way += size
         if not self._asked:
@@ -72,12 +82,13 @@ class Push:
                 self._ask()
         elif self._under_way - self._asked_bytes >= self._window:
             self._asked_bytes += size
+        return self._under_way > self._window
 
     def _ask(self) -> None:
         self._questions += 1
         self._asked, self._asked_bytes = f"{self._prefix}{self._questions:04d}", self._under_way
         headers = b"NATS/1.0 100 FlowControl Request\r\n\r\n"
-        self._context.send(Outgoing(self.config.deliver_subject, headers=headers, reply=self._asked))
+        self.context.send(Outgoing(self.config.deliver_subject, headers=headers, reply=self._asked))
 
     def answered(self, subject: str) -> bool:
         """Take an answer; return whether it was the one waited for."""
@@ -103,4 +114,4 @@ class Push:
         self._silent_since_ns = now_ns
         if self.active:
             to = self.config.deliver_subject
-            self._context.send(idle_heartbeat(to, *last, self._asked))
+            self.context.send(idle_heartbeat(to, *last, self._asked))

@@ -100,6 +100,15 @@ class SimCore:
         for stream in list(self.streams.values()):
             stream.advance(self.now_ns)  # nothing is due: this finds out what will be next
 
+    def go_on(self, *, now_ns: int) -> None:
+        """Let consumers go on that had more to deliver than the shell takes at once."""
+        self._tick(now_ns)
+        unfinished = list(self.context.unfinished)
+        self.context.unfinished.clear()
+        for name in unfinished:
+            if name in self.streams:
+                self.streams[name].consumers.run(self.now_ns)
+
     # -- clients --------------------------------------------------------------------------------
 
     @property

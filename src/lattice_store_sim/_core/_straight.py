@@ -6,6 +6,7 @@ requests, a pace. What is noted of each delivery only to be replaced by the next
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lattice_store_sim._core._outbox import Outgoing
@@ -39,18 +40,18 @@ def deliver_straight(
     Returns:
         Whether anything was delivered, and whether more could be.
     """
-    to, send, number, last = push.config.deliver_subject, push.send, acks.deliveries, 0
-    count, more = 0, False
+    to, number, last, count = push.config.deliver_subject, acks.deliveries, 0, 0
+    append, windowed = push.context.outbox.append, push.windowed
+    send: Callable[[Outgoing], None] = push.context.send
     for message in position.walk():
-        last = message.sequence
-        count += 1
+        last, count = message.sequence, count + 1
         reply = f"{prefix}1.{last}.{number + count}.{message.time_ns}.{position.pending}"
-        send(Outgoing(to, message.payload, message.headers.block, message.subject, reply), now_ns)
-        if push.stalled:
-            break
-        if count == most:
-            more = True
+        outgoing = Outgoing(to, message.payload, message.headers.block, message.subject, reply)
+        send(outgoing)
+        send = append  # the bell has been rung
+        if (windowed and push.note_sent(outgoing)) or count == most:
             break
     if count:
+        push.spoke(now_ns)
         acks.deliver_unacked(last, count)
-    return count > 0, more
+    return count > 0, count == most and not push.stalled

@@ -103,6 +103,10 @@ class SubjectMap(Generic[T]):
         literal = self._literal.get(subject)
         if not self._wildcard:
             return () if literal is None else (literal,)
+        root = self._root
+        first, _, _ = subject.partition(".")
+        if first not in root.literal and root.any_token is None and root.any_rest is None:
+            return () if literal is None else (literal,)
         found = self._found.get(subject)
         if found is None:
             if len(self._found) >= _FOUND_KEPT:

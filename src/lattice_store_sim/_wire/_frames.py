@@ -45,4 +45,4 @@ def text_of(raw: bytes) -> str:
 
 def bytes_of(text: str) -> bytes:
     """Return a text as it is written to clients."""
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode() if text.isascii() else text.encode("utf-8", "surrogateescape")

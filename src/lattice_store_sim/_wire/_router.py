@@ -352,17 +352,23 @@ class Router:
         """Deliver what goes to the same subject, one after the other; return where something else begins."""
         client, to, sid = lone.client, sent[begin].to, text_of(lone.sid)
         takes_headers, at, pieces = client.headers, begin, list[bytes]()
-        while at < len(sent) and sent[at].to == to:
-            outgoing = sent[at]
-            subject, reply = outgoing.subject or to, f" {outgoing.reply}" if outgoing.reply else ""
+        add = pieces.append
+        while at < len(sent) and (outgoing := sent[at]).to == to:
+            at += 1
             headers, payload = outgoing.headers, outgoing.payload
+            words = (
+                f"{outgoing.subject or to} {sid} {outgoing.reply}"
+                if outgoing.reply
+                else f"{outgoing.subject or to} {sid}"
+            )
             if headers and takes_headers:
                 size = len(headers)
-                line = f"HMSG {subject} {sid}{reply} {size} {size + len(payload)}\r\n"
-                pieces += (bytes_of(line), headers, payload, b"\r\n")
+                add(bytes_of(f"HMSG {words} {size} {size + len(payload)}\r\n"))
+                add(headers)
             else:
-                pieces += (bytes_of(f"MSG {subject} {sid}{reply} {len(payload)}\r\n"), payload, b"\r\n")
-            at += 1
+                add(bytes_of(f"MSG {words} {len(payload)}\r\n"))
+            add(payload)
+            add(b"\r\n")
         lone.count += at - begin
         client.send(*pieces)
         return at
