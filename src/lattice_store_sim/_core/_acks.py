@@ -8,34 +8,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Literal
-
-import msgspec
 
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_info import SequencePair
 from lattice_store_sim._core._position import Position
 from lattice_store_sim._core._profile import ServerProfile
-from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._record import Record, floor_after, settled_by_all, up_to
-
-Kind = Literal["ack", "nak", "progress", "term", "next", "unknown"]
-
-
-class Ack(msgspec.Struct, frozen=True):
-    """What a client says about a delivery; its ack subject says about which."""
-
-    kind: Kind
-    stream_sequence: int
-    consumer_sequence: int
-    deliveries: int = 1
-    """How often it has been delivered by then."""
-    delay_ns: int | None = None
-    """Of a nak."""
-    request: PullRequest | Refusal | None = None
-    """Of a next."""
-    reason: str = ""
-    """Of a term."""
 
 
 class Acks:

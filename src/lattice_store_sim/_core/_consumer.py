@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lattice_store.model import Message
-from lattice_store_sim._core._acks import Ack
+from lattice_store_sim._core._ack import Ack
 from lattice_store_sim._core._advisories import DELETED, share_of
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_state import ConsumerState, Held
@@ -19,7 +19,6 @@ from lattice_store_sim._core._idleness import Idleness
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._pull_rules import judged
 from lattice_store_sim._core._pulls import PullRequest, Refusal
-from lattice_store_sim._core._purge_notice import PurgeNotice
 from lattice_store_sim._core._push import Push
 from lattice_store_sim._core._straight import deliver_straight, may_go_straight
 
@@ -29,52 +28,10 @@ class Consumer(ConsumerState):
 
     # -- what the stream tells ------------------------------------------------------------------
 
-    def wants(self, subject: str) -> bool:
-        return self.position.wants(subject)
-
-    def needs(self, message: Message) -> bool:
-        """Return whether it is not done with a message (consumer.go, ``needAck``)."""
-        return self.wants(message.subject) and self.acks.awaits(message.sequence)
-
-    def looked_through(self, *, beyond_floor: bool) -> int:
-        """Return up to where it may be done with messages (consumer.go, ``checkStateForInterestStream``)."""
-        record = self.acks.record
-        last = record.delivered if beyond_floor and record.pending else record.floor
-        return max(last.stream_sequence, record.floor.stream_sequence)
-
     def added(self, message: Message) -> None:
         """Note that the stream grew."""
         if self.position.added(message) and self._may_deliver:
             self._signalled = True
-
-    def removed(self, message: Message) -> None:
-        """Note that the stream lost a message; of one that its filters no longer want it does not hear."""
-        told = self.position.is_told_of(message.subject)
-        if told:
-            self.position.removed(message)
-        if told or not self._stream.context.profile.losses_told_by_filter:
-            if self.acks.tracks(message.sequence):
-                self._gone.append(message.sequence)
-        elif message.sequence in self.acks.pending:
-            self.acks.stale.add(message.sequence)
-
-    def purged(self, purge: PurgeNotice) -> None:
-        """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
-        log, filters = self._stream.log, self.config.filters
-        if purge.single is not None:
-            if purge.reaches(filters, purge.single):
-                self.removed(purge.single)
-        elif purge.removed:
-            self.position.recount()
-            self.acks.forget_redelivered_below(log.first_sequence)
-        if purge.covers(filters):
-            self.position.skip_to(first := purge.first_left)
-            self._gone += self.acks.purged(first)
-        elif purge.touches(filters):
-            self.position.skip_to(first := log.first_sequence)
-            gone = [sequence for sequence in self.acks.pending if first <= sequence not in log.messages]
-            self._gone += self.acks.purged(first, gone)
-        self.acks.stale.update(sequence for sequence in self.acks.pending if sequence not in log.messages)
 
     # -- time -----------------------------------------------------------------------------------
 

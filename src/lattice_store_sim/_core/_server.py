@@ -10,7 +10,7 @@ from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
 from lattice_store_sim._core import _consumers, _stream_rules
-from lattice_store_sim._core._acks import Ack
+from lattice_store_sim._core._ack import Ack
 from lattice_store_sim._core._advisories import of_stream
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lattice_store.errors import ApiError, NoRespondersError
-from lattice_store_sim._core._acks import Ack, Kind
+from lattice_store_sim._core._ack import Ack, Kind
 from lattice_store_sim._core._durations import duration_of
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PlainRequest, PullRequest, Refusal
