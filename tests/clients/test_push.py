@@ -184,7 +184,7 @@ async def test_flow_control(js):
 async def test_flow_control_of_a_plain_subscription(js, nc):
     inbox = nc.new_inbox()
     plain = await nc.subscribe(inbox)
-    await publish(js, 30, size=10_000)
+    await publish(js, 30, size=100_000)  # the first window is 2 MiB
     await js.add_consumer("S", deliver_subject=inbox, idle_heartbeat=1, flow_control=True, ack_policy="none")
     seen, asked = [], []
     while len(seen) < 30:
