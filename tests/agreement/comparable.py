@@ -6,6 +6,7 @@ Two servers never agree about times, random names and the words of a JSON parser
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ _NO_TIMES: Final = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z")
 _ACK_TIME: Final = re.compile(r"^(\$JS\.ACK(?:\.[^.]+){5}\.)\d+(\.\d+)$")
 _FLOW_CONTROL: Final = re.compile(r"(\$JS\.FC\.[^.]+\.[^.]+\.)\S+")
 _HEADER_TIME: Final = re.compile(rb"(Nats-Time-Stamp: ?)[^\r]+")
+_SOURCE_IDENTITY: Final = re.compile(rb"(Nats-Stream-Source: \S+ \d+ \S+ \S+ \S+) [A-Za-z0-9]+")
 _STALLED: Final = re.compile(rb"(Nats-Consumer-Stalled: \$JS\.FC\.[^.]+\.[^.]+\.)[^\r]+")
 _PIN: Final = re.compile(rb"(Nats-Pin-Id: )[^\r]+")
 _PARSER_STATUS: Final = re.compile(rb"(Bad Request - )(?:invalid character|unexpected end|json:)[^\r]*")
@@ -33,12 +35,17 @@ def comparable(arrival: Arrival) -> tuple[Any, ...]:
     """Return what must be equal on both sides."""
     headers = arrival.headers
     if headers:
-        headers = _HEADER_TIME.sub(rb"\1<time>", headers)
+        headers = _stored(headers)
         headers = _STALLED.sub(rb"\1<random>", headers)
         headers = _PIN.sub(rb"\1<random>", headers)
         headers = _PARSER_STATUS.sub(rb"\1<parser>", headers)
     reply = _FLOW_CONTROL.sub(r"\1<random>", _ACK_TIME.sub(r"\1<time>\2", arrival.reply)) if arrival.reply else ""
     return arrival.to, arrival.subject, reply, headers, _without_times(json_of(arrival.payload, arrival.payload))
+
+
+def _stored(headers: bytes) -> bytes:
+    """Return a header block without what is chance in those that servers make and streams may store."""
+    return _SOURCE_IDENTITY.sub(rb"\1 <identity>", _HEADER_TIME.sub(rb"\1<time>", headers))
 
 
 def json_of(payload: bytes, otherwise: Any = None) -> Any:
@@ -70,6 +77,8 @@ def _without_times(value: Any) -> Any:
             kept[key] = _without_times(json_of(held.encode(), held))
         elif key in _PINS:
             kept[key] = "a pin"
+        elif key == "hdrs" and isinstance(held, str):
+            kept[key] = _stored(b64decode(held))
         elif key == "description" and "err_code" in value:
             kept[key] = _in_order(held.partition("invalid JSON")[0])
         elif key == "api" and "errors" in held:
@@ -126,5 +135,6 @@ def outcome(arrival: Arrival) -> str:
 
 
 def _general(text: str) -> str:
-    """Replace quoted words, and numbers but for a leading status code."""
+    """Replace quoted words and ways, and numbers but for a leading status code."""
+    text = re.sub(r"(?<=transform from )'.*", "…", text)
     return re.sub(r"(?<!^status )(?<!\d)\d+", "N", re.sub(r'"[^"]*"', '"…"', text))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import attrs
+import msgspec
 
 from lattice_store_sim._core._interest import Interest
 from lattice_store_sim._core._outbox import Outgoing, status
@@ -42,6 +43,8 @@ class Context:
     api_refusals: int = 0
     """How many of them were refused."""
 
+    deliver: Callable[[Outgoing], None] | None = None
+    """Lets streams have what the server itself publishes; set by the server's core."""
     event_streams: list[Callable[[str], bool]] = attrs.field(factory=list)
     """Of streams that may store events: whether they capture a subject."""
     inside: list[tuple[str, bytes]] = attrs.field(factory=list)
@@ -83,6 +86,12 @@ class Context:
             self.bell()
         self.outbox.append(outgoing)
 
+    def publish(self, outgoing: Outgoing) -> None:
+        """Send what clients get, and the streams bound to its subject."""
+        self.send(msgspec.structs.replace(outgoing, streams_had_it=True))
+        if self.deliver is not None:
+            self.deliver(outgoing)
+
     def tell_unheard(self, subject: str, reply: str) -> None:
         """Tell who sent to *subject*, which the server does not listen to, that nobody else does either."""
         if self.note_unheard is not None:
@@ -91,13 +100,15 @@ class Context:
             shown = [("Nats-Subject", subject)] if self.profile.no_responders_subject else []
             self.send(status(reply, 503, "", *shown))
 
-    def copy(self) -> Context:
+    def copy(self, deliver: Callable[[Outgoing], None]) -> Context:
+        """Return the surroundings of another server."""
         return attrs.evolve(
             self,
             interest=self.interest.copy(),
             outbox=self.outbox.copy(),
             inside=self.inside.copy(),
             event_streams=[],
+            deliver=deliver,
             burst=None,
             unfinished={},
             bell=None,

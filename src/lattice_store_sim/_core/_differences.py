@@ -110,6 +110,16 @@ class ServerProfile:
     subjects_offset_clamped: bool = False
     """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
 
+    transforms_without_wildcards: bool = True
+    """Whether a subject transform's functions may do without wildcards of the source, and there is ``random``; from 2.12
+    on."""
+    transforms_checked_first: bool = True
+    """Whether a subject transform is refused with the configuration (10156), from 2.11 on; before as the stream is made."""
+    left_and_right_refused: bool = False
+    """Whether a stream's mapping may not use ``left`` and ``right``; from 2.11 to 2.14."""
+    empty_tokens_named: bool = False
+    """Whether the refusal of an empty token in a mapping goes on to name it; in 2.11."""
+
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
     """Whether a duplicate is found before the expected sequences are looked at; up to 2.11."""

@@ -1,6 +1,6 @@
 """What a publish must pass before it is stored, in the order of each nats-server version (stream.go).
 
-A step changes nothing. It raises the server's refusal, returns an ack that stands for the publish, or the message
+A step changes nothing (the last one speaks of what is bound to happen). It raises the server's refusal, returns an ack that stands for the publish, or the message
 to go on with in place of what was sent, or None to let it pass.
 """
 
@@ -51,6 +51,12 @@ class UnansweredError(Exception):
 
 
 # -- the steps --------------------------------------------------------------------------------------
+
+
+def _transform(stream: Stream, message: Message, control: Control) -> Message | None:
+    """Go on with the subject that the stream makes of the message's own, if it does."""
+    subject = None if stream.transform is None else stream.transform.match(message.subject, message.sequence)
+    return None if subject is None else msgspec.structs.replace(message, subject=subject)
 
 
 def _sealed(stream: Stream, message: Message, control: Control) -> None:
@@ -219,6 +225,13 @@ def _unwanted(stream: Stream, message: Message, control: Control) -> PubAck | No
     return None if is_wanted(stream, message.subject) else stream.skip(message, control)
 
 
+def _republish(stream: Stream, message: Message, control: Control) -> None:
+    """Send the message on; nothing can keep it from being stored any more, and what came before it is still there."""
+    outgoing = None if stream.republisher is None else stream.republisher.of(stream, message)
+    if outgoing is not None:
+        stream.context.publish(outgoing)
+
+
 # -- their order ------------------------------------------------------------------------------------
 
 
@@ -247,6 +260,7 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
     duplicate = Step(_duplicate, (names.MESSAGE_ID,))
     alone = (names.EXPECTED_SUBJECT_FILTER,) if profile.expected_subject_filter_alone_refused else ()
     return (
+        Step(_transform, concerns=lambda config: bool(config.subject_transform and config.subject_transform.dest)),
         Step(_sealed, concerns=lambda config: config.sealed),
         *when(profile.counters, Step(_batch, (names.BATCH_ID,))),
         Step(_request_info, (names.REQUEST_INFO,)),
@@ -268,6 +282,7 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
         Step(_unwanted, concerns=lambda config: config.retention == "interest"),
         *when(profile.message_ttl, Step(_ttl, (names.TTL,))),
         Step(_full, concerns=lambda config: config.discard == "new"),
+        Step(_republish, concerns=lambda config: bool(config.republish and config.republish.dest)),
     )
 
 

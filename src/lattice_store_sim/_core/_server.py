@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lattice_store.errors import ApiError, NoRespondersError, api_error
+from lattice_store.errors import ApiError, NoRespondersError, NotSimulatedError, api_error
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
@@ -21,6 +21,7 @@ from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._interest import EVENTS, Interest
 from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._mapping_rules import check_late
 from lattice_store_sim._core._names import has_slash
 from lattice_store_sim._core._outbox import Outgoing
 from lattice_store_sim._core._profile import NEWEST, ServerProfile
@@ -32,6 +33,9 @@ from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
 from lattice_store_sim._core._subject_rules import invalid
+
+_DEEPEST = 64
+"""How often a message may be sent on before it is taken to go round for ever."""
 
 
 def _check_named(config: StreamConfig, stream: str | None) -> None:
@@ -52,17 +56,18 @@ class SimCore:
     def __init__(
         self, profile: ServerProfile = NEWEST, *, max_replicas: int = 1, domain: str = "", room: Room | None = None
     ) -> None:
-        self.context = Context(profile, max_replicas, domain)
+        self.context = Context(profile, max_replicas, domain, deliver=self._take_in)
         self.room = room
         self.streams: dict[str, Stream] = {}
         self.now_ns = 0
         self._last_created_ns = 0
         self._routes = Routes()
+        self._taking_in = 0
 
     def copy(self) -> SimCore:
         """Return the same server once more: what happens to one does not reach the other. Replays stay with this one."""
         copied = SimCore(self.context.profile, room=self.room)
-        copied.context = self.context.copy()
+        copied.context = self.context.copy(copied._take_in)
         copied.streams = {name: stream.copy(copied.context) for name, stream in self.streams.items()}
         copied._streams_changed()
         copied.now_ns, copied._last_created_ns = self.now_ns, self._last_created_ns
@@ -185,6 +190,7 @@ class SimCore:
         if self.room is not None:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
+        check_late(config, self.context.profile, update=False)
         _stream_rules.refuse_unsimulated(config)
         # A stream's creation time is its identity: two streams never share one, however still the clock stands.
         self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
@@ -219,6 +225,7 @@ class SimCore:
         if self.room is not None and config.max_bytes > holder.config.max_bytes:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
+        check_late(config, profile, update=True)
         _stream_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
         holder.consumers.run(self.now_ns)
@@ -284,6 +291,18 @@ class SimCore:
         if stream.consumers:
             stream.consumers.run(now_ns)
         return None if stream.config.no_ack else ack
+
+    def _take_in(self, outgoing: Outgoing) -> None:
+        """Store what the server itself publishes in the stream that is bound to it."""
+        if self._taking_in >= _DEEPEST:
+            raise NotSimulatedError(f"streams that send each other messages for ever, here to {outgoing.to}")
+        self._taking_in += 1
+        try:
+            headers = Headers.from_block(outgoing.headers) if outgoing.headers else NO_HEADERS
+            with suppress(ApiError, NoRespondersError):
+                self.publish(outgoing.to, outgoing.payload, headers, now_ns=self.now_ns)
+        finally:
+            self._taking_in -= 1
 
     def _route(self, subject: str) -> Stream:
         stream = self._routes.find(subject, self.streams)

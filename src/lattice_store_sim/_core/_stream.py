@@ -23,7 +23,9 @@ from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._republish import republisher_of
 from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._subject_transform import transform_of
 from lattice_store_sim._core._ttl import Expiry, is_marker, marker_headers
 
 _NEVER: Final = sys.maxsize
@@ -58,8 +60,11 @@ class Stream:
 
     def _configure(self, config: StreamConfig) -> None:
         self.config = config
+        profile, mapping, republish = self.context.profile, config.subject_transform, config.republish
         self.captures = compile_filters(config.subjects)
-        self._admission = _publish.Admission(config, self.context.profile)
+        self.transform = None if mapping is None else transform_of(mapping.src, mapping.dest, profile)
+        self.republisher = None if republish is None else republisher_of(republish, profile)
+        self._admission = _publish.Admission(config, profile)
         self.due_ns = 0
 
     def _watch(self, expiry: Expiry) -> None:

@@ -6,10 +6,60 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from lattice_store_sim._core._consumer_config import TimeNs
+
 _Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _Unsigned = Annotated[int, msgspec.Meta(ge=0)]
 _Object = dict[str, Any]
+
+
+class SubjectMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """From which subjects to which: what the server calls a subject transform."""
+
+    src: str = ""
+    dest: str = ""
+
+
+class RePublish(msgspec.Struct, frozen=True, kw_only=True):
+    """Where messages are sent on to once they are stored."""
+
+    src: str = ""
+    dest: str = ""
+    headers_only: bool = False
+
+
+class External(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the API of another account or domain is found."""
+
+    api: str = ""
+    deliver: str = ""
+
+
+class SourceConsumer(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumer of the origin that is there already."""
+
+    name: str = ""
+    deliver_subject: str = ""
+
+
+class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream that another one takes its messages from."""
+
+    name: str = ""
+    opt_start_seq: _Unsigned = 0
+    opt_start_time: TimeNs | None = None
+    filter_subject: str = ""
+    subject_transforms: tuple[SubjectMapping, ...] = ()
+    external: External | None = None
+    consumer: SourceConsumer | None = None
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Which of the origin's subjects are taken."""
+        if self.subject_transforms:
+            return tuple(each.src or ">" for each in self.subject_transforms)
+        return (self.filter_subject,) if self.filter_subject else ()
 
 
 class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,12 +88,12 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True):
     no_ack: bool = False
     duplicate_window: _Int = 0
     placement: _Object | None = None
-    mirror: _Object | None = None
-    sources: tuple[_Object | None, ...] | None = None
+    mirror: StreamSource | None = None
+    sources: tuple[StreamSource | None, ...] | None = None
     compression: Literal["none", "s2"] = "none"
     first_seq: _Unsigned = 0
-    subject_transform: _Object | None = None
-    republish: _Object | None = None
+    subject_transform: SubjectMapping | None = None
+    republish: RePublish | None = None
     allow_direct: bool = False
     mirror_direct: bool = False
     discard_new_per_subject: bool = False

@@ -13,6 +13,7 @@ import msgspec
 from lattice_store.errors import NotSimulatedError, api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, MAX_STREAM_NAME_BYTES, SECOND_NS
 from lattice_store_sim._core._consumer_config import ConsumerConfig
+from lattice_store_sim._core._mapping_rules import check_mappings
 from lattice_store_sim._core._metadata import metadata_bytes, with_required_level
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import ServerProfile
@@ -231,10 +232,10 @@ def check(config: StreamConfig, profile: ServerProfile, *, pedantic: bool = Fals
     if config.mirror is not None or config.sources:
         raise _not_simulated("sources" if config.mirror is None else "mirror")
     check_subjects(case.config, profile)
-    for name in ("subject_transform", "republish", "placement"):
-        if getattr(config, name) is not None:
-            raise _not_simulated(name)
-    return case.config
+    settled = check_mappings(case.config, profile, pedantic=pedantic)
+    if config.placement is not None:
+        raise _not_simulated("placement")
+    return settled
 
 
 def refuse_unsimulated(config: StreamConfig) -> None:

@@ -97,6 +97,12 @@ def _is_struct(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
+def _element(hint: Any) -> Any:
+    """Return the type of a tuple's elements where these are structs."""
+    element = get_args(hint)[0] if get_origin(hint) is tuple else None
+    return element if _is_struct(_required(element)) else None
+
+
 def _plain(value: Any) -> Any:
     """Return *value* in Python's terms, with lone surrogates replaced."""
     if isinstance(value, str):
@@ -157,13 +163,27 @@ class _Reader:
         if value is None and get_origin(hint) is not Literal:  # enumerations read null themselves: no value of theirs
             return
         old = fields.get(name)
+        element = _element(hint)
         if _is_struct(hint) and isinstance(value, _Object | Mapping):
-            inner = {} if old is None else msgspec.structs.asdict(old)
-            self.set_all(inner, value.items() if isinstance(value, Mapping) else value, hint)
-            fields[name] = hint(**inner)
+            fields[name] = self._struct({} if old is None else msgspec.structs.asdict(old), value, hint)
+        elif element is not None and isinstance(value, list) and not isinstance(value, _Object):
+            fields[name] = tuple(self._one(each, element) for each in value)
         else:
             new = _value(value, hint)
             fields[name] = old | new if isinstance(old, dict) and isinstance(new, dict) else new
+
+    def _struct(self, fields: dict[str, Any], given: _Object | Mapping[str, Any], kind: type[_T]) -> _T:
+        self.set_all(fields, given.items() if isinstance(given, Mapping) else given, kind)
+        return kind(**fields)
+
+    def _one(self, value: Any, hint: Any) -> Any:
+        """Return one of a list of structs; one that is null is none, or an empty one."""
+        kind = _required(hint)
+        if value is None:
+            return None if kind is not hint else kind()
+        if not isinstance(value, _Object | Mapping):
+            raise msgspec.ValidationError(f"{value!r} is no object")
+        return self._struct({}, value, kind)
 
 
 def convert(wire: Mapping[str, Any], kind: type[_T], profile: ServerProfile) -> _T:

@@ -10,7 +10,7 @@ from lattice_store.model import StreamState
 from lattice_store_sim._core._metadata import with_server
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream import StreamInfo
-from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._stream_config import StreamConfig, StreamSource
 from lattice_store_sim._wire._times import time_text
 
 SERVER_ID: Final = "SIMULATED"
@@ -26,11 +26,32 @@ _LEFT_OUT_IF_EMPTY: Final = frozenset(
 
 def config_to_json(config: StreamConfig, profile: ServerProfile) -> dict[str, Any]:
     """Return a stored configuration with the fields that the server shows."""
+    wire: dict[str, Any] = msgspec.to_builtins(config)
+    if config.republish is not None:
+        wire["republish"] = _without_empty(wire["republish"], "src", "headers_only")
+    if config.mirror is not None:
+        wire["mirror"] = source_to_json(config.mirror)
+    if config.sources:
+        wire["sources"] = [None if each is None else source_to_json(each) for each in config.sources]
     return {
         name: value
-        for name, value in msgspec.to_builtins(config).items()
+        for name, value in wire.items()
         if name not in profile.later_fields and (value or name not in _LEFT_OUT_IF_EMPTY)
     }
+
+
+def source_to_json(source: StreamSource) -> dict[str, Any]:
+    """Return a mirror or source as a configuration shows it."""
+    wire: dict[str, Any] = msgspec.to_builtins(source)
+    if source.opt_start_time is not None:
+        wire["opt_start_time"] = time_text(source.opt_start_time)
+    if source.consumer is not None:
+        wire["consumer"] = _without_empty(wire["consumer"], "name", "deliver_subject")
+    return _without_empty(wire, *(name for name in wire if name != "name"))
+
+
+def _without_empty(wire: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in wire.items() if value or name not in names}
 
 
 def state_to_json(state: StreamState) -> dict[str, Any]:

@@ -112,9 +112,7 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
     [
         ("mirror", {"name": "M"}),
         ("sources", [{"name": "M"}]),
-        ("republish", {"dest": "r.>"}),
         ("placement", {"cluster": "c"}),
-        ("subject_transform", {"src": ">", "dest": "t.>"}),
         ("allow_atomic", True),
         ("allow_msg_schedules", True),
         ("persist_mode", "async"),
