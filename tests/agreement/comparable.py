@@ -77,6 +77,10 @@ def _without_times(value: Any) -> Any:
             kept[key] = _without_times(json_of(held.encode(), held))
         elif key in _PINS:
             kept[key] = "a pin"
+        elif key == "active":
+            kept[key] = "never" if held < 0 else "lately"
+        elif key == "sources" and isinstance(held, list) and held and "lag" in (held[0] or {}):
+            kept[key] = sorted(map(_without_times, held), key=repr)  # a server lists them as they come out of a map
         elif key == "hdrs" and isinstance(held, str):
             kept[key] = _stored(b64decode(held))
         elif key == "description" and "err_code" in value:

@@ -25,10 +25,10 @@ def make_keeper(pair: Pair) -> None:
     pair.look([(f"$JS.API.STREAM.CREATE.{KEEPER}", json.dumps({"name": KEEPER}).encode())])
 
 
-def compare_states(pair: Pair) -> None:
+def compare_states(pair: Pair, patience_s: float = _PATIENCE_S) -> None:
     """Compare what INFO says of every stream and consumer; a server may need a moment until it says the last."""
     clock = SystemClock()
-    end = pair.until(_PATIENCE_S)
+    end = pair.until(patience_s)
     while unequal := _first_unequal(_infos(pair)):
         if clock.monotonic_ns() > end:
             pair.differ(*unequal)

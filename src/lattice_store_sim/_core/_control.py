@@ -83,6 +83,12 @@ def without_header(block: bytes, name: bytes, *, repeated: bool) -> bytes:
     return left if len(left) > len(_VERSION) + len(_END) or left == block else b""
 
 
+def without_prefixes(block: bytes, prefixes: tuple[bytes, ...]) -> bytes:
+    """Return a block without the headers whose names begin in one of some ways; a block of none is empty."""
+    left = re.sub(rb"(?<=\n)(?:%b)[^\r]*\r\n" % b"|".join(prefixes), b"", block)
+    return left if len(left) > len(_VERSION) + len(_END) or left == block else b""
+
+
 def without_status(block: bytes) -> bytes:
     """Return a block without what follows the version in its first line; a block of nothing else is empty."""
     line_end = block.find(b"\r")

@@ -120,6 +120,23 @@ class ServerProfile:
     empty_tokens_named: bool = False
     """Whether the refusal of an empty token in a mapping goes on to name it; in 2.11."""
 
+    # -- mirrors and sources -----------------------------------------------------------------------
+    mirrors_checked_for_markers: bool = True
+    """Whether a mirror may not leave delete markers; from 2.11 on."""
+    mirrors_promoted: bool = True
+    """Whether an update may make a mirror a stream of its own, from 2.12 on; before, a mirror stays what it is."""
+    source_places_kept: bool = True
+    """Whether a restart knows how far sources were read, from 2.15 on; before, it finds out by the messages there are."""
+    recreated_origins_noticed: bool = True
+    """Whether a source that was deleted and made again is read from its start, from 2.15 on; its messages say which of
+    them they are from. Before it is read on from where the former one was left."""
+    sources_tell_subjects: bool = True
+    """Whether Nats-Stream-Source tells the subject at the origin; from 2.12 on."""
+    source_places_told: bool = True
+    """Whether infos tell how far a source was read; from 2.15 on."""
+    sources_have_no_window: bool = True
+    """Whether a stream with sources has no duplicate window by default; from 2.14 on."""
+
     # -- publish ----------------------------------------------------------------------------------
     duplicate_first: bool = False
     """Whether a duplicate is found before the expected sequences are looked at; up to 2.11."""

@@ -113,6 +113,12 @@ class Log:
             self._skipped = self.last_sequence, time_ns
         return self.last_sequence
 
+    def skip_to(self, sequence: int) -> None:
+        """Let all sequences up to one pass by without a message."""
+        self.last_sequence = sequence
+        if not self.messages:
+            self.first_sequence = sequence + 1
+
     def _enforce_totals(self) -> None:
         if self._max_messages > 0:
             while len(self.messages) > self._max_messages:

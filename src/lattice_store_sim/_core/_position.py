@@ -36,7 +36,7 @@ class Position:
         """Which subjects wake the consumer, and of which it is told what comes and goes: seldom others than it wants."""
         if self._last_only and not one_per_subject:
             self._snapshot.extend(log.subjects.last_per_subject(self.wants))
-        self.next = _start(log, config, self._snapshot, one_per_subject=one_per_subject)
+        self.next = start_of(log, config, self._snapshot, one_per_subject=one_per_subject)
         if self.next >= self._resume:
             self._snapshot.clear()  # its only message is the last: there is nothing to skip (``setLeader``)
         self._ahead = 0
@@ -207,7 +207,7 @@ def _nothing(_subject: str) -> bool:
     return False
 
 
-def _start(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_subject: bool) -> int:
+def start_of(log: Log, config: ConsumerConfig, snapshot: deque[int], *, one_per_subject: bool) -> int:
     """Return where a new consumer begins (consumer.go, ``selectStartingSeqNo``)."""
     first, last = log.first_sequence, log.last_sequence
     if config.opt_start_seq and log.profile.start_beyond_end_waits:

@@ -158,8 +158,12 @@ def _last_message_id(stream: Stream, message: Message, control: Control) -> None
 
 
 def _rollup(stream: Stream, message: Message, control: Control) -> None:
-    if not stream.config.allow_rollup_hdrs or stream.config.deny_purge:
+    if not stream.rolls_up:
         raise api_error(500, 10111, "rollup not permitted")
+    _rollup_value(stream, message, control)
+
+
+def _rollup_value(stream: Stream, message: Message, control: Control) -> None:
     value = control[names.ROLLUP].lower()
     if value not in (b"sub", b"all"):
         if not stream.context.profile.invalid_rollup_answered:
@@ -286,14 +290,31 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
     )
 
 
+_AT_THE_ORIGIN: Final = frozenset(
+    {
+        *(_batch, _increment, _expected_stream, _ttl_disabled, _last_subject_sequence, _last_sequence, _schedule),
+        *(_scheduler, _source, _last_message_id),
+    }
+)
+"""What a message from another stream need not pass: it has been looked at there."""
+
+
+@cache
+def order_from_origin(profile: ServerProfile, *, mirrored: bool) -> tuple[Step, ...]:
+    """Return the steps for messages that come from another stream; a mirror finds no duplicates either."""
+    passed = _AT_THE_ORIGIN | {_duplicate} if mirrored else _AT_THE_ORIGIN
+    steps = (step for step in order(profile) if step.run not in passed)
+    return tuple(step._replace(run=_rollup_value) if step.run is _rollup else step for step in steps)
+
+
 class Admission:
     """The steps that one stream needs, picked once for each combination of control headers."""
 
     __slots__ = ("_by_line", "_chosen", "_concerning", "for_message_id", "for_plain")
 
-    def __init__(self, config: StreamConfig, profile: ServerProfile) -> None:
+    def __init__(self, config: StreamConfig, profile: ServerProfile, steps: tuple[Step, ...]) -> None:
         self._by_line = profile.headers_found_by_line
-        self._concerning = [step for step in order(profile) if step.concerns(config)]
+        self._concerning = [step for step in steps if step.concerns(config)]
         self._chosen: dict[tuple[bytes, ...], tuple[Run, ...]] = {}
         self.for_plain = self._choose(())
         """What a message without headers must pass; on most streams nothing."""

@@ -35,6 +35,7 @@ class Reader(Protocol):
 def _readers(stream: Stream) -> Iterator[Reader]:
     yield from stream.consumers.values()
     yield from stream.cursors
+    yield from stream.followers
 
 
 def is_wanted(stream: Stream, subject: str) -> bool:

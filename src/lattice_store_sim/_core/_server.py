@@ -20,6 +20,7 @@ from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._interest import EVENTS, Interest
+from lattice_store_sim._core._links import Links
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._mapping_rules import check_late
 from lattice_store_sim._core._names import has_slash
@@ -29,6 +30,7 @@ from lattice_store_sim._core._publish import UnansweredError
 from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._room import Room
 from lattice_store_sim._core._routes import Routes
+from lattice_store_sim._core._source_rules import check_filters
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
@@ -63,6 +65,7 @@ class SimCore:
         self._last_created_ns = 0
         self._routes = Routes()
         self._taking_in = 0
+        self._links = Links()
 
     def copy(self) -> SimCore:
         """Return the same server once more: what happens to one does not reach the other. Replays stay with this one."""
@@ -71,6 +74,7 @@ class SimCore:
         copied.streams = {name: stream.copy(copied.context) for name, stream in self.streams.items()}
         copied._streams_changed()
         copied.now_ns, copied._last_created_ns = self.now_ns, self._last_created_ns
+        copied._links.renew(copied.streams, self.now_ns, copied=True)
         return copied
 
     # -- time -----------------------------------------------------------------------------------
@@ -80,13 +84,21 @@ class SimCore:
         self.now_ns = max(self.now_ns, now_ns)
 
     def _stream(self, name: str, now_ns: int) -> Stream:
-        """Return a stream as it stands at *now_ns*; streams do not depend on each other, so the rest can wait."""
+        """Return a stream as it stands at *now_ns*; streams that it takes nothing from can wait."""
         self._tick(now_ns)
         stream = self.streams.get(name)
         if stream is None:
             raise api_error(404, 10059, "stream not found")
+        if stream.feeds:
+            self._links.bring_up(stream, self.now_ns)
         stream.advance(self.now_ns)
         return stream
+
+    def _run(self, stream: Stream) -> None:
+        """Let a stream's consumers deliver what they can, and the streams that take from it have what is new."""
+        stream.consumers.run(self.now_ns)
+        if stream.followers or stream.feeds:
+            self._links.flow(stream, self.now_ns)
 
     @property
     def next_deadline_ns(self) -> int | None:
@@ -100,6 +112,8 @@ class SimCore:
             self._tick(deadline)
             for stream in list(self.streams.values()):
                 stream.advance(self.now_ns)
+                if stream.followers or stream.feeds:
+                    self._links.flow(stream, self.now_ns)
             self.store_told()
         self._tick(now_ns)
         for stream in list(self.streams.values()):
@@ -112,7 +126,7 @@ class SimCore:
         self.context.unfinished.clear()
         for name in unfinished:
             if name in self.streams:
-                self.streams[name].consumers.run(self.now_ns)
+                self._run(self.streams[name])
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -176,17 +190,22 @@ class SimCore:
             raise invalid("stream configuration for create can not be sealed")
         if config.mirror_direct and config.mirror is None:
             raise invalid("stream has no mirror but does have mirror direct")
-        config = _stream_rules.check(config, profile, pedantic=pedantic)
+        config = _stream_rules.check(config, profile, self._config_of, pedantic=pedantic)
         _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
         existing = self.streams.get(config.name)
         if existing is None:
-            return self._add_stream(config).info()
+            return self._add_stream(config)
         if existing.config != config:
             raise api_error(400, 10058, "stream name already in use with a different configuration")
-        existing.advance(self.now_ns)
-        return existing.info()
+        return self._stream(config.name, now_ns).info(self.now_ns)
 
-    def _add_stream(self, config: StreamConfig) -> Stream:
+    def _config_of(self, stream: str) -> StreamConfig | None:
+        holder = self.streams.get(stream)
+        return None if holder is None else holder.config
+
+    def _add_stream(self, config: StreamConfig) -> StreamInfo:
+        """Return how the stream is made; what it has from others comes later."""
+        check_filters(config)
         if self.room is not None:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
@@ -197,7 +216,9 @@ class SimCore:
         stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
         self._streams_changed()
         of_stream(self.context, config.name, "created", self.now_ns)
-        return stream
+        info = stream.info(self.now_ns)
+        self._links.renew(self.streams, self.now_ns)
+        return info
 
     def _streams_changed(self) -> None:
         """Forget who captures what."""
@@ -213,11 +234,11 @@ class SimCore:
     ) -> StreamInfo:
         """Replace a stream's configuration; what is left out goes back to its default. Arguments as for a creation."""
         profile = self.context.profile
-        config = _stream_rules.check(config, profile, pedantic=pedantic)
+        config = _stream_rules.check(config, profile, self._config_of, pedantic=pedantic)
         _check_named(config, stream)
         holder = self._stream(config.name, now_ns)
         # The server checks again what it has made of the configuration; not all of that passes.
-        config = _stream_rules.check(_stream_rules.stamp(config, profile), profile, pedantic=pedantic)
+        config = _stream_rules.check(_stream_rules.stamp(config, profile), profile, self._config_of, pedantic=pedantic)
         if profile.updated_replicas_checked:
             _stream_rules.check_replicas(config, max_replicas=self.context.max_replicas)
         config = check_update(holder.config, config, profile)
@@ -231,7 +252,10 @@ class SimCore:
         holder.consumers.run(self.now_ns)
         self._streams_changed()
         of_stream(self.context, config.name, "updated", self.now_ns)
-        return holder.info()
+        info = holder.info(self.now_ns)
+        self._links.renew(self.streams, self.now_ns)
+        self._run(holder)
+        return info
 
     def _refuse_overlap(self, config: StreamConfig) -> None:
         for name, other in self.streams.items():
@@ -243,9 +267,10 @@ class SimCore:
         of_stream(self.context, stream, "deleted", self.now_ns)
         del self.streams[stream]
         self._streams_changed()
+        self._links.renew(self.streams, self.now_ns)
 
     def stream_info(self, stream: str, *, now_ns: int) -> StreamInfo:
-        return self._stream(stream, now_ns).info()
+        return self._stream(stream, now_ns).info(self.now_ns)
 
     def list_streams(self, subject: str | None = None) -> tuple[str, ...]:
         """Return the names of all streams, or of those with a subject that overlaps *subject*, sorted."""
@@ -290,6 +315,8 @@ class SimCore:
                 raise
         if stream.consumers:
             stream.consumers.run(now_ns)
+        if stream.followers:
+            self._links.flow(stream, now_ns)
         return None if stream.config.no_ack else ack
 
     def _take_in(self, outgoing: Outgoing) -> None:
@@ -325,7 +352,7 @@ class SimCore:
         headers = Headers.from_block(sent.headers) if sent.headers else NO_HEADERS
         with suppress(ApiError, UnansweredError):
             stream.publish(sent.subject or sent.to, sent.payload, headers, self.now_ns)
-        stream.consumers.run(self.now_ns)
+        self._run(stream)
 
     def store_told(self) -> None:
         """Let streams store what the server has told by itself."""
@@ -342,6 +369,18 @@ class SimCore:
         """
         return self._stream(stream, now_ns).log
 
+    def read_directly(self, stream: str) -> str | None:
+        """Return which stream answers direct gets from *stream*: itself, or a mirror that does so in its place."""
+        own = self.streams.get(stream)
+        if own is not None and own.config.allow_direct:
+            return stream
+        mirrors = (
+            name
+            for name, one in self.streams.items()
+            if one.config.mirror_direct and one.config.mirror is not None and one.config.mirror.name == stream
+        )
+        return next(mirrors, None)
+
     def get_message(self, stream: str, sequence: int, *, now_ns: int) -> Message:
         return self._stream(stream, now_ns).get_message(sequence)
 
@@ -352,7 +391,7 @@ class SimCore:
     def delete_message(self, stream: str, sequence: int, *, now_ns: int) -> None:
         holder = self._stream(stream, now_ns)
         holder.delete_message(sequence)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
 
     def purge(
         self,
@@ -365,7 +404,7 @@ class SimCore:
     ) -> int:
         holder = self._stream(stream, now_ns)
         removed = holder.purge(filter_, before_sequence, keep)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
         return removed
 
     # -- consumers' clients ---------------------------------------------------------------------
@@ -379,7 +418,7 @@ class SimCore:
         holder, asked = self._consumer(stream, consumer, now_ns)
         if reply:
             asked.pull(request, reply, self.now_ns)
-            holder.consumers.run(self.now_ns)
+            self._run(holder)
 
     def ack(self, stream: str, consumer: str, ack: Ack, reply: str, *, now_ns: int) -> None:
         """Tell a consumer what became of a delivery; it confirms to *reply* if that is given.
@@ -392,7 +431,7 @@ class SimCore:
         if not takes_acks:
             raise NoRespondersError(f"{consumer} takes no acks")
         told.ack(ack, reply, self.now_ns)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
 
     def answer_flow_control(self, stream: str, consumer: str, subject: str, *, now_ns: int) -> None:
         """Answer a flow control request of a push consumer by the subject it asked for.
@@ -404,7 +443,7 @@ class SimCore:
         if not told.config.flow_control:
             raise NoRespondersError(f"{consumer} has no flow control")
         told.answer_flow_control(subject)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
 
     def _consumer(self, stream: str, name: str, now_ns: int) -> tuple[Stream, Consumer]:
         self._tick(now_ns)
@@ -425,7 +464,7 @@ class SimCore:
         holder = self._stream(stream, now_ns)
         consumer = _consumers.put(holder, config, action, pedantic=pedantic, now_ns=self.now_ns)
         info = consumer.info(self.now_ns)  # as it was made: what it delivers comes later
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
         return info
 
     def consumer_info(self, stream: str, consumer: str, *, now_ns: int) -> ConsumerInfo:
@@ -438,20 +477,20 @@ class SimCore:
     def pause_consumer(self, stream: str, consumer: str, until_ns: int | None, *, now_ns: int) -> None:
         holder = self._stream(stream, now_ns)
         _consumers.pause(holder, consumer, until_ns, self.now_ns)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
 
     def unpin_consumer(self, stream: str, consumer: str, group: str, *, now_ns: int) -> None:
         """Take the pin of a priority group from the client that has it."""
         holder = self._stream(stream, now_ns)
         _consumers.unpin(holder, consumer, group, self.now_ns)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
 
     def reset_consumer(self, stream: str, consumer: str, sequence: int = 0, *, now_ns: int) -> tuple[int, ConsumerInfo]:
         """Let a consumer begin anew, by default behind its ack floor; return where, and how it stands there."""
         holder = self._stream(stream, now_ns)
         start = _consumers.reset(holder, consumer, sequence)
         info = _consumers.find(holder, consumer).info(self.now_ns)
-        holder.consumers.run(self.now_ns)
+        self._run(holder)
         return start, info
 
     def delete_consumer(self, stream: str, consumer: str, *, now_ns: int) -> None:
@@ -482,3 +521,4 @@ class SimCore:
         self._streams_changed()
         for stream in kept.values():
             stream.restart(self.now_ns)
+        self._links.renew(self.streams, self.now_ns)

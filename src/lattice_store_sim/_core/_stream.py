@@ -12,7 +12,7 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
-from lattice_store_sim._core import _publish, _retention
+from lattice_store_sim._core import _feed, _publish, _retention
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_set import ConsumerSet
@@ -21,8 +21,10 @@ from lattice_store_sim._core._control import MESSAGE_ID, NO_CONTROL, ROLLUP, TTL
 from lattice_store_sim._core._counter import CounterAck, value_of
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
+from lattice_store_sim._core._feed import Feed, FeedInfo
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._names import letters
 from lattice_store_sim._core._republish import republisher_of
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_transform import transform_of
@@ -39,6 +41,8 @@ class StreamInfo(msgspec.Struct, frozen=True):
     config: StreamConfig
     created_ns: int
     state: StreamState
+    feeds: list[FeedInfo] = []
+    """Its mirror or its sources."""
 
 
 class Stream:
@@ -53,6 +57,10 @@ class Stream:
         self._ids_forgotten = False
         self.cursors: list[Cursor] = []
         self.consumers = ConsumerSet(self.log)
+        self.feeds: list[Feed] = []
+        """Where it takes messages from."""
+        self.followers: list[Feed] = []
+        """Feeds of other streams that take messages from this one."""
         self.due_ns = 0
         """Nothing comes due before; kept so that a publish need not ask for the deadline."""
         self._configure(config)
@@ -64,7 +72,11 @@ class Stream:
         self.captures = compile_filters(config.subjects)
         self.transform = None if mapping is None else transform_of(mapping.src, mapping.dest, profile)
         self.republisher = None if republish is None else republisher_of(republish, profile)
-        self._admission = _publish.Admission(config, profile)
+        self._admission = _publish.Admission(config, profile, _publish.order(profile))
+        from_origin = _publish.order_from_origin(profile, mirrored=config.mirror is not None)
+        self._from_origin = _publish.Admission(config, profile, from_origin)
+        self.rolls_up = config.allow_rollup_hdrs and not config.deny_purge
+        self.feeds = _feed.changed(self, config)
         self.due_ns = 0
 
     def _watch(self, expiry: Expiry) -> None:
@@ -79,6 +91,7 @@ class Stream:
         copied.consumers = ConsumerSet(copied.log)
         for consumer in self.consumers.values():
             copied.consumers.add(consumer.copy(copied))
+        copied.feeds = [feed.copy() for feed in self.feeds]
         copied.last_message_id, copied._ids_forgotten = self.last_message_id, self._ids_forgotten
         copied._watch(self.expiry.copy(copied.log))
         return copied
@@ -155,10 +168,27 @@ class Stream:
         self.last_message_id = b""
         return PubAck(self.config.name, message.sequence)
 
+    def take(self, subject: str, payload: bytes, headers: Headers, time_ns: int) -> bool:
+        """Store a message that another stream has; return whether the next one can follow."""
+        message = Message(subject, self.log.last_sequence + 1, time_ns, headers, payload)
+        control, steps = self._from_origin.read(headers.block)
+        try:
+            for step in steps:
+                outcome = step(self, message, control)
+                if isinstance(outcome, PubAck):
+                    return True
+                message = outcome or message
+        except (ApiError, _publish.UnansweredError):
+            return False
+        self.log.append(message)
+        self.due_ns = 0
+        self._follow_up(message, control)
+        return True
+
     def _follow_up(self, message: Message, control: Control) -> PubAck:
         """Do what the control headers of a stored message ask for."""
         self._remember(control, message.sequence, message.time_ns, message.time_ns)
-        if ROLLUP in control:
+        if ROLLUP in control and self.rolls_up:
             self._purge(_rolled_up(control, message.subject), keep=1)
         if TTL in control:
             self.due_ns = 0
@@ -176,14 +206,20 @@ class Stream:
         sequence = self.log.skip(message.time_ns)
         known_as = sequence if self.context.profile.skipped_ids_lead_there else 0
         self._remember(control, known_as, 0, message.time_ns)
-        if ROLLUP in control and self.context.profile.skipped_rollups_purge:
+        if ROLLUP in control and self.rolls_up and self.context.profile.skipped_rollups_purge:
             self._purge(_rolled_up(control, message.subject))
         return PubAck(self.config.name, sequence)
 
     # -- reads ----------------------------------------------------------------------------------
 
-    def info(self) -> StreamInfo:
-        return StreamInfo(config=self.config, created_ns=self.created_ns, state=self.log.state(self._readers))
+    def info(self, now_ns: int) -> StreamInfo:
+        feeds = [feed.info(now_ns) for feed in self.feeds]
+        return StreamInfo(self.config, self.created_ns, self.log.state(self._readers), feeds)
+
+    @property
+    def identity(self) -> str:
+        """What tells this stream from others that have had its name."""
+        return letters(self.created_ns)
 
     def get_message(self, sequence: int) -> Message:
         """Return the message stored at *sequence*.
@@ -313,6 +349,8 @@ class Stream:
         if profile.unused_files_restart_at_1:
             log.first_sequence = max(log.first_sequence, 1)
         self._expire_on_the_way_up(now_ns)
+        for feed in self.feeds:
+            feed.restart(self)
         self.dedupe, self.last_message_id, self._ids_forgotten = Dedupe(self.config.duplicate_window), b"", True
         if not profile.ids_restored_when_asked:
             self.remember_ids(now_ns)

@@ -12,11 +12,13 @@ import msgspec
 
 from lattice_store.errors import NotSimulatedError, api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, MAX_STREAM_NAME_BYTES, SECOND_NS
+from lattice_store_sim._core import _source_rules
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._mapping_rules import check_mappings
 from lattice_store_sim._core._metadata import metadata_bytes, with_required_level
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._source_rules import Lookup, check_sources
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_rules import check_subjects
 
@@ -49,13 +51,14 @@ def stamp(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
 def normalise(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
     """Fill in the server's defaults, so that equal behaviour is an equal configuration."""
     window = config.duplicate_window
-    if not window and config.mirror is None and not config.sources:
+    sourced = config.sources and profile.sources_have_no_window
+    if not window and config.mirror is None and not sourced:
         window = min(DEFAULT_DUPLICATE_WINDOW_NS, config.max_age or DEFAULT_DUPLICATE_WINDOW_NS)
     marked = config.subject_delete_marker_ttl > 0
     rolls_up = (marked or config.allow_msg_schedules) and not config.allow_rollup_hdrs
     return msgspec.structs.replace(
         config,
-        subjects=config.subjects or (config.name,),
+        subjects=config.subjects or (() if config.mirror is not None or config.sources else (config.name,)),
         num_replicas=config.num_replicas or 1,
         duplicate_window=window,
         allow_msg_ttl=config.allow_msg_ttl or marked,
@@ -218,8 +221,8 @@ _RULES: Final = (
 )
 
 
-def check(config: StreamConfig, profile: ServerProfile, *, pedantic: bool = False) -> StreamConfig:
-    """Return the configuration that the server makes of *config*.
+def check(config: StreamConfig, profile: ServerProfile, lookup: Lookup, *, pedantic: bool = False) -> StreamConfig:
+    """Return the configuration that the server makes of *config*; *lookup* finds those of other streams.
 
     Raises:
         ApiError: it refuses it, with its text.
@@ -229,10 +232,9 @@ def check(config: StreamConfig, profile: ServerProfile, *, pedantic: bool = Fals
     for rule in _RULES:
         if rule.broken(case):
             raise api_error(rule.code, rule.err_code, rule.text)
-    if config.mirror is not None or config.sources:
-        raise _not_simulated("sources" if config.mirror is None else "mirror")
-    check_subjects(case.config, profile)
-    settled = check_mappings(case.config, profile, pedantic=pedantic)
+    settled = check_sources(case.config, profile, lookup, pedantic=pedantic)
+    check_subjects(settled, profile)
+    settled = check_mappings(settled, profile, pedantic=pedantic)
     if config.placement is not None:
         raise _not_simulated("placement")
     return settled
@@ -244,6 +246,7 @@ def refuse_unsimulated(config: StreamConfig) -> None:
     Raises:
         NotSimulatedError: names the setting.
     """
+    _source_rules.refuse_unsimulated(config)
     for name in ("allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"):
         if getattr(config, name):
             raise _not_simulated(name)

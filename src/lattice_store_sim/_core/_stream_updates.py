@@ -7,11 +7,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from lattice_store.errors import api_error
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_rules import invalid
 
 _CHANGE: Final = "stream configuration update can not"
+_MIRROR: Final = "stream mirror configuration can not be updated"
 
 
 class _Case(NamedTuple):
@@ -37,6 +39,11 @@ def _workqueue_changed(case: _Case) -> bool:
     return case.new.retention != case.old.retention and "workqueue" in (case.old.retention, case.new.retention)
 
 
+def _mirror_changed(case: _Case) -> bool:
+    promoted = case.new.mirror is None and case.profile.mirrors_promoted
+    return case.new.mirror != case.old.mirror and not promoted
+
+
 _RULES: Final[tuple[tuple[_Broken, str], ...]] = (
     (
         lambda case: case.profile.max_consumers_fixed and case.new.max_consumers != case.old.max_consumers,
@@ -51,6 +58,7 @@ _RULES: Final[tuple[tuple[_Broken, str], ...]] = (
     (_switched_off("sealed"), f"{_CHANGE} unseal a sealed stream"),
     (_switched_off("deny_delete"), f"{_CHANGE} cancel deny message deletes"),
     (_switched_off("deny_purge"), f"{_CHANGE} cancel deny purge"),
+    (_mirror_changed, _MIRROR),
     (_switched_off("allow_msg_ttl"), "message TTL status can not be disabled"),
     (_changed("allow_msg_counter"), f"{_CHANGE} change message counter setting"),
     (_switched_off("allow_msg_schedules"), "message schedules can not be disabled"),
@@ -66,7 +74,7 @@ def check_update(old: StreamConfig, new: StreamConfig, profile: ServerProfile) -
     """
     for broken, text in _RULES:
         if broken(_Case(old, new, profile)):
-            raise invalid(text)
+            raise api_error(400, 10055, text) if text is _MIRROR else invalid(text)
     if not new.sealed:
         return new
     return msgspec.structs.replace(

@@ -62,15 +62,15 @@ def _read_options(payload: bytes, profile: ServerProfile, subject: str) -> Get:
 
 
 def _get(core: SimCore, request: Request, name: str, subject: str = "") -> None:
-    stream, context = core.streams.get(name), core.context
-    if stream is None or not stream.config.allow_direct:
+    context, found = core.context, core.read_directly(name)
+    if found is None:
         if context.profile.served_apart:
             context.tell_unheard(request.subject, request.reply)
         return
     if not request.reply:
         return
     try:
-        _answer(core, request, name, _understand(request, subject, context.profile))
+        _answer(core, request, found, _understand(request, subject, context.profile))
     except NothingFoundError as nothing:
         context.send(status(request.reply, nothing.code, nothing.description))
 

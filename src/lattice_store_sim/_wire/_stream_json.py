@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from lattice_store.model import StreamState
+from lattice_store_sim._core._feed import FeedInfo
 from lattice_store_sim._core._metadata import with_server
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream import StreamInfo
@@ -70,12 +71,35 @@ def state_to_json(state: StreamState) -> dict[str, Any]:
 
 def listed_to_json(info: StreamInfo, profile: ServerProfile, now_ns: int) -> dict[str, Any]:
     """Return an info as STREAM.LIST shows it: with the configuration as it is stored."""
-    wire = {
+    wire: dict[str, Any] = {
         "config": config_to_json(info.config, profile),
         "created": time_text(info.created_ns),
         "state": state_to_json(info.state),
     }
+    feeds = [_feed_to_json(feed, profile) for feed in info.feeds]
+    if info.config.mirror is not None:
+        wire["mirror"] = feeds[0]
+    elif feeds:
+        wire["sources"] = feeds
     return {**wire, "ts": time_text(now_ns)} if profile.info_origin else wire
+
+
+def _feed_to_json(feed: FeedInfo, profile: ServerProfile) -> dict[str, Any]:
+    source = feed.source
+    wire: dict[str, Any] = {"name": source.name}
+    if source.external is not None:
+        wire["external"] = msgspec.to_builtins(source.external)
+    wire["lag"] = feed.lag
+    if feed.sequence and profile.source_places_told:
+        wire["seq"] = feed.sequence
+    wire["active"] = -1 if feed.silent_ns is None else feed.silent_ns
+    if feed.error is not None:
+        wire["error"] = feed.error
+    if source.filter_subject:
+        wire["filter_subject"] = source.filter_subject
+    if source.subject_transforms:
+        wire["subject_transforms"] = msgspec.to_builtins(source.subject_transforms)
+    return wire
 
 
 def info_to_json(info: StreamInfo, profile: ServerProfile, now_ns: int) -> dict[str, Any]:

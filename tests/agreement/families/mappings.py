@@ -125,7 +125,7 @@ class Mappings(Family):
                 "src": self._below(source + src) if source else src,
                 "dest": self._below(destination + dest) if destination else dest,
             }
-        if drawn["republish"] is not None:
+        if drawn["republish"] is not None:  # to where it comes from it must be refused, or it would go round for ever
             source, destination, (src, dest), headers_only = drawn["republish"]
             config["republish"] = {
                 "src": self._below(source + src) if source else src,

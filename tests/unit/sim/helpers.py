@@ -74,7 +74,7 @@ class Bench:
 
     def snapshot(self) -> object:
         return {
-            name: (stream.info(), dict(stream.log.messages), dict(stream.dedupe._sequences), stream.last_message_id)
+            name: (stream.info(0), dict(stream.log.messages), dict(stream.dedupe._sequences), stream.last_message_id)
             for name, stream in self.core.streams.items()
         }
 

@@ -1,0 +1,278 @@
+"""What a stream takes from another one: as a mirror of it, or as one of its sources.
+
+A server has a consumer at the origin for that, connects it a moment later and hears of messages a moment after they are
+stored. Here both happen at once. Sources: nats-server stream.go, ``processInboundMirrorMsg``,
+``processInboundSourceMsg``, ``trySetupSourceConsumer``, ``setupMirrorConsumer``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from lattice_store.headers import NO_HEADERS, Headers
+from lattice_store.limits import SECOND_NS
+from lattice_store.model import Message
+from lattice_store_sim._core import _retention
+from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
+from lattice_store_sim._core._control import SOURCE, read_control, without_header, without_prefixes
+from lattice_store_sim._core._filters import compile_filters
+from lattice_store_sim._core._log import Log
+from lattice_store_sim._core._position import start_of
+from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._stream_config import StreamConfig, StreamSource
+from lattice_store_sim._core._subject_transform import transform_of
+
+if TYPE_CHECKING:
+    from lattice_store_sim._core._stream import Stream
+
+_HEARTBEAT_NS: Final = SECOND_NS
+_NOT_FOUND: Final = {"code": 404, "err_code": 10059, "description": "stream not found"}
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far an origin was read, and which origin that was."""
+
+    sequence: int = 0
+    identity: str = ""
+
+
+class FeedInfo(msgspec.Struct, frozen=True):
+    """A mirror or source as it stands."""
+
+    source: StreamSource
+    sequence: int
+    lag: int
+    silent_ns: int | None
+    """How long ago the origin was heard of, None if it never was."""
+    error: dict[str, Any] | None
+    """Why it does not read its origin."""
+
+
+class Feed:
+    """One origin of a stream."""
+
+    def __init__(self, source: StreamSource, *, mirrors: bool, profile: ServerProfile) -> None:
+        self.source = source
+        self.mirrors = mirrors
+        self.profile = profile
+        self.index_name = index_name(source)
+        self.origin: Stream | None = None
+        self.wants = compile_filters(source.filters)
+        self.place = Place()
+        self.lag = 0
+        self.heard_ns: int | None = None
+        self.sought = False
+        """Whether the origin was looked for: a stream that was just made has not done so yet."""
+        self._next = 0
+        self._transforms = [transform_of(each.src, each.dest, profile) for each in source.subject_transforms]
+
+    def copy(self) -> Feed:
+        """Return the same without an origin: that of the copied server is another one."""
+        copied = Feed.__new__(Feed)
+        copied.__dict__.update(self.__dict__, origin=None)
+        return copied
+
+    # -- the origin -----------------------------------------------------------------------------
+
+    def rebind(self, origin: Stream) -> None:
+        """Go on with a copy of the origin."""
+        self.origin = origin
+
+    def restart(self, stream: Stream) -> None:
+        """Forget what a server keeps in memory only."""
+        self.origin, self.heard_ns, self.lag = None, None, 0
+        if not self.mirrors and not self.profile.source_places_kept:
+            self.place = _last_place(stream, self)
+
+    def connect(self, stream: Stream, origin: Stream, now_ns: int) -> None:
+        """Begin to read an origin, or go on where it was read before."""
+        self.origin, self.heard_ns = origin, now_ns
+        if self.mirrors:
+            self._next = self._connect_mirror(stream, origin)
+        else:
+            self._next = self._connect_source(stream, origin)
+
+    def _connect_mirror(self, stream: Stream, origin: Stream) -> int:
+        log, source = stream.log, self.source
+        unused = not log.messages and not log.first_sequence
+        if unused:
+            start = self._start(origin, source.opt_start_seq, source.opt_start_time)
+        else:
+            start = self._start(origin, log.last_sequence + 1, None)
+        if log.last_sequence < start - 1:
+            log.skip_to(start - 1)
+        return start
+
+    def _connect_source(self, stream: Stream, origin: Stream) -> int:
+        place, log, source = self.place, stream.log, self.source
+        anew = bool(place.identity) and place.identity != origin.identity and self.profile.recreated_origins_noticed
+        if anew:
+            place = Place()
+        if place.sequence:
+            start = self._start(origin, place.sequence + 1, None)
+        elif source.opt_start_seq or anew or log.last_time_ns is None:
+            start = self._start(origin, source.opt_start_seq, source.opt_start_time)
+        elif source.opt_start_time is not None:
+            start = self._start(origin, 0, TimeNs(max(source.opt_start_time, log.last_time_ns)))
+        else:
+            start = self._start(origin, 0, TimeNs(log.last_time_ns) if log.first_sequence > 1 else None)
+        self.place = Place(max(place.sequence, start - 1), origin.identity)
+        return start
+
+    def _start(self, origin: Stream, sequence: int, time_ns: TimeNs | None) -> int:
+        """Return where the server's consumer at the origin begins."""
+        filters = self.source.filters
+        if sequence:
+            config = ConsumerConfig(deliver_policy="by_start_sequence", opt_start_seq=sequence, filter_subjects=filters)
+        elif time_ns is not None:
+            config = ConsumerConfig(deliver_policy="by_start_time", opt_start_time=time_ns, filter_subjects=filters)
+        else:
+            config = ConsumerConfig(filter_subjects=filters)
+        return start_of(origin.log, config, deque(), one_per_subject=False)
+
+    # -- messages -------------------------------------------------------------------------------
+
+    def pull(self, stream: Stream, now_ns: int) -> bool:
+        """Let the stream have what the origin has for it; return whether there was something."""
+        origin = self.origin
+        if origin is None:
+            return False
+        log, taken = origin.log, False
+        while (message := self._ahead(log)) is not None:
+            sequence = message.sequence
+            if not self._hand_over(stream, message, now_ns):
+                self.lag = max(0, self._count_from(sequence + 1) - 1)
+                return taken
+            self._next, taken, self.heard_ns = sequence + 1, True, now_ns
+            self.place = Place(sequence, origin.identity)
+            _retention.settled(origin, (sequence,))
+        self._next = max(self._next, log.last_sequence + 1)
+        self.lag = 0
+        return taken
+
+    def _ahead(self, log: Log) -> Message | None:
+        """Return the next message that is wanted; no sequence is looked at twice."""
+        for sequence in range(max(self._next, log.first_sequence), log.last_sequence + 1):
+            message = log.messages.get(sequence)
+            if message is not None and self.wants(message.subject):
+                self._next = sequence
+                return message
+        return None
+
+    def _count_from(self, sequence: int) -> int:
+        assert self.origin is not None
+        log = self.origin.log
+        return sum(1 for one in log.messages.values() if one.sequence >= sequence and self.wants(one.subject))
+
+    def _hand_over(self, stream: Stream, message: Message, now_ns: int) -> bool:
+        subject, block = self._subject(message), self._headers(message)
+        headers = Headers.from_block(block) if block else NO_HEADERS
+        if not self.mirrors:
+            return stream.take(subject, message.payload, headers, now_ns)
+        if message.sequence > stream.log.last_sequence + 1:
+            stream.log.skip_to(message.sequence - 1)
+        elif message.sequence <= stream.log.last_sequence:
+            return True
+        return stream.take(subject, message.payload, headers, message.time_ns)
+
+    def _subject(self, message: Message) -> str:
+        for transform in self._transforms:
+            subject = None if transform is None else transform.match(message.subject, message.sequence)
+            if subject is not None:
+                return subject
+        return message.subject
+
+    def _headers(self, message: Message) -> bytes:
+        block = message.headers.block
+        if block:
+            if not self.mirrors:
+                block = without_header(block, SOURCE, repeated=self.profile.repeated_headers_removed)
+            block = without_prefixes(block, (b"Nats-Expected-", b"Nats-Batch-"))
+        if self.mirrors:
+            return block
+        return (block[:-2] or b"NATS/1.0\r\n") + b"%b: %b\r\n\r\n" % (SOURCE, self._told(message).encode())
+
+    def _told(self, message: Message) -> str:
+        """Return what the header says: origin, sequence, filters, destinations, subject, which origin it was."""
+        assert self.origin is not None
+        name, filters, destinations = self.index_name.split(" ")
+        parts = [name, str(message.sequence), filters, destinations]
+        if self.profile.sources_tell_subjects:
+            parts.append(message.subject)
+        if self.profile.recreated_origins_noticed:
+            parts.append(self.origin.identity)
+        return " ".join(parts)
+
+    # -- as a reader of the origin ----------------------------------------------------------------
+
+    def needs(self, message: Message) -> bool:
+        """Return whether the origin has to keep a message for it."""
+        return message.sequence >= self._next and self.wants(message.subject)
+
+    def looked_through(self, *, beyond_floor: bool) -> int:
+        """Return up to where it is done with the origin's messages."""
+        return self._next - 1
+
+    # -- administration -------------------------------------------------------------------------
+
+    def info(self, now_ns: int) -> FeedInfo:
+        silent_ns = None if self.heard_ns is None else now_ns - self.heard_ns
+        if silent_ns is not None and self.origin is not None:
+            silent_ns %= _HEARTBEAT_NS
+        missing = self.origin is None and self.sought and self.source.external is None
+        place = 0 if self.mirrors else self.place.sequence
+        source = self.source
+        if self.mirrors and not self.sought:
+            source = msgspec.structs.replace(source, filter_subject="")  # which is noted once it is put to use
+        return FeedInfo(source, place, self.lag, silent_ns, _NOT_FOUND if missing else None)
+
+
+def changed(stream: Stream, config: StreamConfig) -> list[Feed]:
+    """Return the feeds of a stream under a new configuration; those that stay go on as they are."""
+    profile = stream.context.profile
+    mirror = () if config.mirror is None else (config.mirror,)
+    kept = {(feed.index_name, feed.mirrors): feed for feed in stream.feeds}
+    feeds = []
+    for source in (*mirror, *(config.sources or ())):
+        if source is not None:
+            old = kept.get((index_name(source), bool(mirror)))
+            feeds.append(old or Feed(source, mirrors=bool(mirror), profile=profile))
+    for feed in feeds:
+        if feed not in stream.feeds and not feed.mirrors:
+            feed.place = _last_place(stream, feed)
+    return feeds
+
+
+def _last_place(stream: Stream, feed: Feed) -> Place:
+    """Return how far a source was read before, as the newest message tells that came from it."""
+    for message in reversed(stream.log.messages.values()):
+        told = told_place(read_control(message.headers.block).get(SOURCE, b"")) if message.headers else None
+        if told is not None and told[0] == feed.index_name:
+            return told[1]
+    return Place()
+
+
+def index_name(source: StreamSource) -> str:
+    """Return what tells one source from another."""
+    name = source.name
+    if source.external is not None:
+        name = f"{name}:{source.external.api}"
+    if source.consumer is not None:
+        name = f"{name}:C={source.consumer.name}"
+    mappings = source.subject_transforms
+    if not mappings:
+        return f"{name} {source.filter_subject or '>'} >"
+    filters, destinations = (each.src or ">" for each in mappings), (each.dest or ">" for each in mappings)
+    return " ".join((name, "\f".join(filters), "\f".join(destinations)))
+
+
+def told_place(header: bytes) -> tuple[str, Place] | None:
+    """Return which source a stored message came from and its place there, as its header tells."""
+    parts = header.decode("utf-8", "replace").split(" ")
+    if len(parts) < 4 or not parts[1].isdigit():
+        return None
+    identity = parts[5] if len(parts) > 5 else ""
+    return " ".join((parts[0], parts[2], parts[3])), Place(int(parts[1]), identity)
