@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from lattice_store.nats import LocalServer
-from tests.clients.running import RealRunning, Running, Setup, running
+from tests.clients.running import RealRunning, Running, Setup, running, until
 
 KEPT = "KEPT"
 """A stream that keeps a shared server from removing its store, which another test's stream may then not find."""
@@ -65,6 +65,10 @@ async def server(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Run
         for info in await js.streams_info():
             if info.config.name != KEPT:
                 await js.delete_stream(info.config.name)
+    folder = shared.streams_folder
+    await until(
+        lambda: [one.name for one in folder.iterdir()] == [KEPT]
+    )  # a new stream may find the old one's messages
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import attrs
 from nats.aio.client import Client
 
+from lattice_store.clock import SystemClock
 from lattice_store.nats import LocalServer
 from lattice_store_sim import Auth, Permissions, SimServer, TcpServer, WireLimits, serve
 
@@ -25,7 +27,7 @@ class Setup:
     """What a server is to be like, other than by default."""
 
     auth: Auth | None = None
-    limits: WireLimits = WireLimits()
+    limits: WireLimits = attrs.field(factory=WireLimits)
     tls: bool = False
     tls_verify: bool = False
     tls_first: bool = False
@@ -124,6 +126,11 @@ class RealRunning:
         self._server = server
         self.url = server.url
 
+    @property
+    def streams_folder(self) -> Path:
+        """Where streams on file are, a folder for each."""
+        return self._server.store_dir / "jetstream" / "$G" / "streams"
+
     async def stop(self) -> None:
         await asyncio.to_thread(self._server.stop)
 
@@ -191,6 +198,11 @@ async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], *, 
             return found
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
         await asyncio.sleep(0.002)
+
+
+def now(**later: float) -> dt.datetime:
+    """Return what time it is, or will be."""
+    return dt.datetime.fromtimestamp(SystemClock().now_ns() / 1e9, dt.UTC) + dt.timedelta(**later)
 
 
 async def settle(*clients: Client) -> None:

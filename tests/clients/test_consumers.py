@@ -1,6 +1,6 @@
 """Consumers: their configuration, acks of every kind, redelivery, pauses, resets."""
 
-import datetime
+import datetime as dt
 
 import nats.errors
 import nats.js.errors
@@ -8,7 +8,7 @@ import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError, NotFoundError
 
-from tests.clients.running import settle, until
+from tests.clients.running import now, settle, until
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def test_the_defaults_of_a_pull_consumer(js):
     assert (info.num_pending, info.num_ack_pending, info.num_redelivered, info.num_waiting) == (0, 0, 0, 0)
     assert (info.delivered.consumer_seq, info.delivered.stream_seq, info.ack_floor.consumer_seq) == (0, 0, 0)
     assert (info.push_bound, info.paused, info.pause_remaining) == (None, None, None)
-    assert info.created.tzinfo is datetime.timezone.utc
+    assert info.created.tzinfo is dt.UTC
 
 
 async def test_every_setting_is_kept(js):
@@ -292,7 +292,7 @@ async def test_acks_of_what_is_no_jetstream_message(nc):
 async def test_a_pause(js):
     await publish(js, 1)
     sub = await js.pull_subscribe("s.a", "d")
-    until_when = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat()
+    until_when = now(hours=1).isoformat()
     answer = await js.pause_consumer("S", "d", until_when.replace("+00:00", "Z"))
     assert answer.paused is True
     assert answer.pause_remaining

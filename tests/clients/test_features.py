@@ -1,15 +1,13 @@
 """What newer servers do with streams: mirrors and sources, mappings, copies, counters, batches, schedules, times to live."""
 
-import datetime
 import json
 
-import nats.errors
 import nats.js.errors
 import pytest
 from nats.js.api import Header, RePublish, StreamSource, SubjectTransform
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
-from tests.clients.running import until
+from tests.clients.running import now, until
 
 
 async def messages(js, name, count):
@@ -247,7 +245,7 @@ async def test_a_batch_that_expects_something_else(js, nc):
 
 async def test_a_schedule(js):
     await js.add_stream(name="S", subjects=["s.*"], allow_msg_schedules=True, storage="memory")
-    at = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = now(seconds=1).strftime("%Y-%m-%dT%H:%M:%SZ")
     await js.publish("s.plan", b"later", headers={Header.SCHEDULE: f"@at {at}", Header.SCHEDULE_TARGET: "s.target"})
 
     async def there():

@@ -23,7 +23,7 @@ async def watch_filled(kv, *keys, **options):
     """Watch what has something; nats-py tells of the end at once if the messages come behind the consumer's info."""
     while True:
         watcher = await kv.watch(*keys, **options)
-        await until(lambda: watcher._updates.qsize())
+        await until(watcher._updates.qsize)
         if watcher._updates._queue[0] is not None:
             return watcher
         await watcher.stop()

@@ -134,5 +134,5 @@ async def test_statistics_of_ones_own(nc):
     "options", [{"name": ""}, {"name": "a b"}, {"version": "1"}, {"version": ""}, {"queue_group": "a b"}]
 )
 async def test_services_that_cannot_be(nc, options):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):
         await micro.add_service(nc, **{"name": "n", "version": "1.0.0", **options})

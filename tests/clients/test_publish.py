@@ -1,7 +1,7 @@
 """What is published to streams, and read from them: acks, expectations, duplicates, messages by number and subject."""
 
 import asyncio
-import datetime
+import datetime as dt
 
 import nats.errors
 import nats.js.errors
@@ -9,7 +9,7 @@ import pytest
 from nats.js.api import Header
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
-from tests.clients.running import until
+from tests.clients.running import now, until
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ async def filled(js):
 
 @pytest.mark.parametrize("direct", [False, True])
 async def test_messages_by_number(filled, direct):
-    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=1)
+    before = now(minutes=-1)
     msg = await filled.get_msg("S", 3, direct=direct)
     assert (msg.subject, msg.seq, msg.sequence, msg.data, msg.headers["n"]) == ("s.1", 3, 3, b"3", "3")
-    assert before < msg.time < before + datetime.timedelta(minutes=2)
+    assert before < msg.time < before + dt.timedelta(minutes=2)
     for seq in (9, 100):
         with pytest.raises(NotFoundError):
             await filled.get_msg("S", seq, direct=direct)

@@ -1,6 +1,6 @@
 """Streams: create, update, info, purge, delete; every error with its code."""
 
-import datetime
+import datetime as dt
 
 import nats.js.errors
 import pytest
@@ -37,7 +37,7 @@ async def test_the_defaults_of_a_stream(js):
     assert (state.messages, state.bytes, state.first_seq, state.last_seq, state.consumer_count) == (0, 0, 0, 0, 0)
     assert (state.deleted, state.num_deleted, state.lost, state.subjects) == (None, None, None, None)
     assert info.did_create is True
-    assert info.created.tzinfo is datetime.timezone.utc
+    assert info.created.tzinfo is dt.UTC
 
 
 async def test_every_setting_is_kept(js):
@@ -215,12 +215,12 @@ async def test_the_state_knows_subjects_and_gaps(js):
 
 
 async def test_a_deleted_stream(js):
-    await js.add_stream(name="S", subjects=["s"])
+    await js.add_stream(name="S", subjects=["s"], storage="memory")
     await js.publish("s")
     assert await js.delete_stream("S") is True
     with pytest.raises(nats.js.errors.NoStreamResponseError):
         await js.publish("s")
-    await js.add_stream(name="S", subjects=["s"])
+    await js.add_stream(name="S", subjects=["s"], storage="memory")
     assert (await js.publish("s")).seq == 1
 
 

@@ -247,7 +247,7 @@ def refuse_unsimulated(config: StreamConfig) -> None:
         NotSimulatedError: names the setting.
     """
     _source_rules.refuse_unsimulated(config)
-    for name in ("allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"):
+    for name in ("allow_atomic", "allow_msg_schedules", "allow_batched"):
         if getattr(config, name):
             raise _not_simulated(name)
 

@@ -92,7 +92,7 @@ def _read(core: SimCore, request: Request, stream: str) -> _CreateRequest:
     wanted = decode(request.payload, _CreateRequest, profile)
     for policy in (wanted.config.ack_policy, wanted.config.priority_policy):
         if policy in profile.unknown_consumer_policies:
-            raise invalid_json(f"can not unmarshal {policy!r}", profile)
+            raise invalid_json(f'can not unmarshal "\\"{policy}\\""', profile)
     check_api_level(request.headers, profile)
     if wanted.stream_name != stream:
         raise api_error(400, 10056, "stream name in subject does not match request")

@@ -131,6 +131,16 @@ def _value(value: Any, hint: Any) -> Any:
     return msgspec.convert(value, hint)
 
 
+def _no_such_value(name: str, value: Any) -> str:
+    """Return what the server says of a value that an enumeration does not have (store.go, ``UnmarshalJSON``)."""
+    text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    if name == "compression":
+        return "unknown compression algorithm"
+    if name == "action":
+        return f"unknown consumer action: {text}"
+    return f"can not unmarshal {json.dumps(text, ensure_ascii=False)}"
+
+
 def _time(value: Any) -> int:
     try:
         return time_ns(value)
@@ -157,7 +167,7 @@ class _Reader:
             if name is not None:
                 self._set(fields, name, value, types[name])
             elif not self._lenient:
-                raise msgspec.ValidationError(f"unknown field {spelled!r}")
+                raise msgspec.ValidationError(f"json: unknown field {json.dumps(spelled)}")
 
     def _set(self, fields: dict[str, Any], name: str, value: Any, hint: Any) -> None:
         if value is None and get_origin(hint) is not Literal:  # enumerations read null themselves: no value of theirs
@@ -168,6 +178,8 @@ class _Reader:
             fields[name] = self._struct({} if old is None else msgspec.structs.asdict(old), value, hint)
         elif element is not None and isinstance(value, list) and not isinstance(value, _Object):
             fields[name] = tuple(self._one(each, element) for each in value)
+        elif get_origin(hint) is Literal and value not in get_args(hint):
+            raise msgspec.ValidationError(_no_such_value(name, value))
         else:
             new = _value(value, hint)
             fields[name] = old | new if isinstance(old, dict) and isinstance(new, dict) else new

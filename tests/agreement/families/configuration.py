@@ -49,7 +49,7 @@ _VALUES: Final[dict[str, list[Any]]] = {
     "allow_msg_ttl": [True, False],
     "subject_delete_marker_ttl": [0, -1, 5, SECOND_NS, 10 * SECOND_NS],
     "allow_msg_counter": [True, False],
-    "persist_mode": ["", "default"],
+    "persist_mode": ["", "default", "async"],
     "pedantic": [True, False],
 }
 _BROKEN: Final[list[dict[str, Any]]] = [

@@ -113,7 +113,6 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
         ("placement", {"cluster": "c"}),
         ("allow_atomic", True),
         ("allow_msg_schedules", True),
-        ("persist_mode", "async"),
         ("allow_batched", True),
     ],
 )

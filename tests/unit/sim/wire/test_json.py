@@ -182,3 +182,18 @@ def test_options_that_begin_as_json_must_be_an_object(body):
 )
 def test_what_is_an_empty_request(body, empty):
     assert is_empty_object(body) is empty
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b'{"foo": 1}', 'json: unknown field "foo"'),
+        (b'{"retention": "nonsense"}', 'can not unmarshal "\\"nonsense\\""'),
+        (b'{"retention": 5}', 'can not unmarshal "5"'),
+        (b'{"retention": null}', 'can not unmarshal "null"'),
+        (b'{"persist_mode": "x"}', 'can not unmarshal "\\"x\\""'),
+        (b'{"compression": "x"}', "unknown compression algorithm"),
+    ],
+)
+def test_the_servers_words(payload, words):
+    assert refused(payload) == f"invalid JSON: {words}"
