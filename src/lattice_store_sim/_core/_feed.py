@@ -8,14 +8,15 @@ stored. Here both happen at once. Sources: nats-server stream.go, ``processInbou
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from lattice_store.errors import ApiError
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message
-from lattice_store_sim._core import _retention
+from lattice_store_sim._core import _consumer_defaults, _consumer_rules, _retention
 from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
 from lattice_store_sim._core._control import SOURCE, read_control, without_header, without_prefixes
 from lattice_store_sim._core._filters import compile_filters
@@ -29,7 +30,21 @@ if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
 
 _HEARTBEAT_NS: Final = SECOND_NS
+_CONSUMER: Final = ConsumerConfig(
+    name="JS_SRC",
+    deliver_subject="$JS.S",
+    ack_wait=22 * 3600 * SECOND_NS,
+    max_deliver=1,
+    idle_heartbeat=_HEARTBEAT_NS,
+    flow_control=True,
+    direct=True,
+    inactive_threshold=10 * SECOND_NS,
+)
 _NOT_FOUND: Final = {"code": 404, "err_code": 10059, "description": "stream not found"}
+
+
+Outcome = Literal["stored", "passed", "refused"]
+"""What became of a message: it is there, it was not for this stream, or it has to wait."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -62,8 +77,12 @@ class Feed:
         self.origin: Stream | None = None
         self.wants = compile_filters(source.filters)
         self.place = Place()
+        """How far it came with what was stored."""
+        self._read_to = 0
         self.lag = 0
         self.heard_ns: int | None = None
+        self.error: dict[str, Any] | None = None
+        """Why the origin is not read."""
         self.sought = False
         """Whether the origin was looked for: a stream that was just made has not done so yet."""
         self._next = 0
@@ -81,19 +100,51 @@ class Feed:
         """Go on with a copy of the origin."""
         self.origin = origin
 
+    def start_behind(self, place: Place) -> None:
+        """Go on from a place."""
+        self.place, self._read_to = place, place.sequence
+
     def restart(self, stream: Stream) -> None:
         """Forget what a server keeps in memory only."""
         self.origin, self.heard_ns, self.lag = None, None, 0
         if not self.mirrors and not self.profile.source_places_kept:
             self.place = _last_place(stream, self)
+        self.start_behind(self.place)
 
     def connect(self, stream: Stream, origin: Stream, now_ns: int) -> None:
-        """Begin to read an origin, or go on where it was read before."""
+        """Begin to read an origin, or go on where it was read before; it may refuse the consumer for that."""
+        self.error = None
+        if not self.mirrors and [each.src for each in self.source.subject_transforms] == [""]:
+            return  # the server asks for a consumer under a subject that ends in a dot, which nobody hears
+        try:
+            self._check(origin)
+        except ApiError as error:
+            self.error = {"code": error.code, "err_code": error.err_code, "description": error.description}
+            return
         self.origin, self.heard_ns = origin, now_ns
-        if self.mirrors:
-            self._next = self._connect_mirror(stream, origin)
-        else:
-            self._next = self._connect_source(stream, origin)
+        self._next = self._connect_mirror(stream, origin) if self.mirrors else self._connect_source(stream, origin)
+
+    def miss(self) -> None:
+        """Find no origin."""
+        self.origin, self.error = None, _NOT_FOUND if self.source.external is None else None
+
+    def _check(self, origin: Stream) -> None:
+        limits = origin.config.consumer_limits
+        config = _consumer_defaults.normalise(self._consumer(), limits, self.profile)
+        _consumer_rules.check(config, origin.config, self.profile)
+
+    def _consumer(self, sequence: int = 0, time_ns: TimeNs | None = None) -> ConsumerConfig:
+        """Return the consumer that the server makes at the origin, from the start if not from somewhere else."""
+        filters = tuple(each.src for each in self.source.subject_transforms)
+        only = filters[0] if len(filters) == 1 else self.source.filter_subject
+        config = _CONSUMER if only == "" else msgspec.structs.replace(_CONSUMER, filter_subject=only)
+        if len(filters) > 1:
+            config = msgspec.structs.replace(config, filter_subjects=filters)
+        if sequence:
+            return msgspec.structs.replace(config, deliver_policy="by_start_sequence", opt_start_seq=sequence)
+        if time_ns is not None:
+            return msgspec.structs.replace(config, deliver_policy="by_start_time", opt_start_time=time_ns)
+        return config
 
     def _connect_mirror(self, stream: Stream, origin: Stream) -> int:
         log, source = stream.log, self.source
@@ -107,31 +158,24 @@ class Feed:
         return start
 
     def _connect_source(self, stream: Stream, origin: Stream) -> int:
-        place, log, source = self.place, stream.log, self.source
-        anew = bool(place.identity) and place.identity != origin.identity and self.profile.recreated_origins_noticed
+        log, source, former = stream.log, self.source, self.place.identity
+        anew = bool(former) and former != origin.identity and self.profile.recreated_origins_noticed
         if anew:
-            place = Place()
-        if place.sequence:
-            start = self._start(origin, place.sequence + 1, None)
+            self.place, self._read_to = Place(), 0
+        self.place = Place(self.place.sequence, origin.identity)
+        if self._read_to:
+            start = self._start(origin, self._read_to + 1, None)
         elif source.opt_start_seq or anew or log.last_time_ns is None:
             start = self._start(origin, source.opt_start_seq, source.opt_start_time)
         elif source.opt_start_time is not None:
             start = self._start(origin, 0, TimeNs(max(source.opt_start_time, log.last_time_ns)))
         else:
             start = self._start(origin, 0, TimeNs(log.last_time_ns) if log.first_sequence > 1 else None)
-        self.place = Place(max(place.sequence, start - 1), origin.identity)
         return start
 
     def _start(self, origin: Stream, sequence: int, time_ns: TimeNs | None) -> int:
         """Return where the server's consumer at the origin begins."""
-        filters = self.source.filters
-        if sequence:
-            config = ConsumerConfig(deliver_policy="by_start_sequence", opt_start_seq=sequence, filter_subjects=filters)
-        elif time_ns is not None:
-            config = ConsumerConfig(deliver_policy="by_start_time", opt_start_time=time_ns, filter_subjects=filters)
-        else:
-            config = ConsumerConfig(filter_subjects=filters)
-        return start_of(origin.log, config, deque(), one_per_subject=False)
+        return start_of(origin.log, self._consumer(sequence, time_ns), deque(), one_per_subject=False)
 
     # -- messages -------------------------------------------------------------------------------
 
@@ -143,11 +187,14 @@ class Feed:
         log, taken = origin.log, False
         while (message := self._ahead(log)) is not None:
             sequence = message.sequence
-            if not self._hand_over(stream, message, now_ns):
+            outcome = self._hand_over(stream, message, now_ns)
+            if outcome == "refused":
                 self.lag = max(0, self._count_from(sequence + 1) - 1)
                 return taken
-            self._next, taken, self.heard_ns = sequence + 1, True, now_ns
-            self.place = Place(sequence, origin.identity)
+            self._read_to, self._next = sequence, sequence + 1
+            self.heard_ns, taken = now_ns, True
+            if outcome == "stored":
+                self.place = Place(sequence, origin.identity)
             _retention.settled(origin, (sequence,))
         self._next = max(self._next, log.last_sequence + 1)
         self.lag = 0
@@ -167,7 +214,7 @@ class Feed:
         log = self.origin.log
         return sum(1 for one in log.messages.values() if one.sequence >= sequence and self.wants(one.subject))
 
-    def _hand_over(self, stream: Stream, message: Message, now_ns: int) -> bool:
+    def _hand_over(self, stream: Stream, message: Message, now_ns: int) -> Outcome:
         subject, block = self._subject(message), self._headers(message)
         headers = Headers.from_block(block) if block else NO_HEADERS
         if not self.mirrors:
@@ -175,7 +222,7 @@ class Feed:
         if message.sequence > stream.log.last_sequence + 1:
             stream.log.skip_to(message.sequence - 1)
         elif message.sequence <= stream.log.last_sequence:
-            return True
+            return "passed"
         return stream.take(subject, message.payload, headers, message.time_ns)
 
     def _subject(self, message: Message) -> str:
@@ -222,12 +269,11 @@ class Feed:
         silent_ns = None if self.heard_ns is None else now_ns - self.heard_ns
         if silent_ns is not None and self.origin is not None:
             silent_ns %= _HEARTBEAT_NS
-        missing = self.origin is None and self.sought and self.source.external is None
         place = 0 if self.mirrors else self.place.sequence
         source = self.source
         if self.mirrors and not self.sought:
             source = msgspec.structs.replace(source, filter_subject="")  # which is noted once it is put to use
-        return FeedInfo(source, place, self.lag, silent_ns, _NOT_FOUND if missing else None)
+        return FeedInfo(source, place, self.lag, silent_ns, self.error)
 
 
 def changed(stream: Stream, config: StreamConfig) -> list[Feed]:
@@ -242,7 +288,7 @@ def changed(stream: Stream, config: StreamConfig) -> list[Feed]:
             feeds.append(old or Feed(source, mirrors=bool(mirror), profile=profile))
     for feed in feeds:
         if feed not in stream.feeds and not feed.mirrors:
-            feed.place = _last_place(stream, feed)
+            feed.start_behind(_last_place(stream, feed))
     return feeds
 
 

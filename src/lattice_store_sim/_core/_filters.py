@@ -14,6 +14,11 @@ def everything(subject: str) -> bool:
     return True
 
 
+def nothing(subject: str) -> bool:
+    """Want no subject."""
+    return False
+
+
 def compile_filters(filters: Sequence[str]) -> Wants:
     """Return whether a literal subject is matched by any of *filters*; no filter at all wants everything."""
     if not filters or ">" in filters:

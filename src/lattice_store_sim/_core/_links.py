@@ -38,13 +38,13 @@ class Links:
         for feed, stream in self._streams.items():
             origin, feed.sought = _origin(streams, feed), True
             if origin is None:
-                feed.origin = None
+                feed.miss()
             elif copied:
                 feed.rebind(origin)
             elif feed.origin is not origin:
                 feed.connect(stream, origin, now_ns)
-            if origin is not None:
-                origin.followers.append(feed)
+            if feed.origin is not None:
+                feed.origin.followers.append(feed)
         for feed in former:
             origin = feed.origin
             if feed not in self._streams and origin is not None and streams.get(origin.config.name) is origin:

@@ -115,6 +115,10 @@ def _any_two(mappings: tuple[SubjectMapping, ...], clash: Callable[[str, str], b
     )
 
 
+def _is_within(narrower: str, wider: str) -> bool:
+    return wider == ">" or ("" not in (narrower, wider) and covers(wider, narrower))
+
+
 def _is_smaller(config: StreamConfig, origin: StreamConfig) -> bool:
     return 0 < config.max_msg_size < origin.max_msg_size
 
@@ -147,7 +151,7 @@ def _check_source(source: StreamSource, profile: ServerProfile) -> None:
     if source.filter_subject and source.subject_transforms:
         raise api_error(400, 10144, "source with multiple subject transforms cannot also have a single subject filter")
     _check_transforms(source.subject_transforms, profile, ("source", 10145, 10146))
-    if _any_two(source.subject_transforms, lambda one, other: covers(other, one)):
+    if _any_two(source.subject_transforms, _is_within):
         raise api_error(400, 10147, "source filters can not overlap")
     if not _consumer_fits(source):
         raise api_error(400, 10215, "stream source consumer config is invalid")

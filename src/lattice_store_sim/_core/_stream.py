@@ -22,7 +22,7 @@ from lattice_store_sim._core._counter import CounterAck, value_of
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
 from lattice_store_sim._core._feed import Feed, FeedInfo
-from lattice_store_sim._core._filters import compile_filters
+from lattice_store_sim._core._filters import compile_filters, nothing
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import letters
 from lattice_store_sim._core._republish import republisher_of
@@ -69,7 +69,7 @@ class Stream:
     def _configure(self, config: StreamConfig) -> None:
         self.config = config
         profile, mapping, republish = self.context.profile, config.subject_transform, config.republish
-        self.captures = compile_filters(config.subjects)
+        self.captures = compile_filters(config.subjects) if config.subjects else nothing
         self.transform = None if mapping is None else transform_of(mapping.src, mapping.dest, profile)
         self.republisher = None if republish is None else republisher_of(republish, profile)
         self._admission = _publish.Admission(config, profile, _publish.order(profile))
@@ -168,22 +168,22 @@ class Stream:
         self.last_message_id = b""
         return PubAck(self.config.name, message.sequence)
 
-    def take(self, subject: str, payload: bytes, headers: Headers, time_ns: int) -> bool:
-        """Store a message that another stream has; return whether the next one can follow."""
+    def take(self, subject: str, payload: bytes, headers: Headers, time_ns: int) -> _feed.Outcome:
+        """Store a message that another stream has, unless it is not for this one or has to wait."""
         message = Message(subject, self.log.last_sequence + 1, time_ns, headers, payload)
         control, steps = self._from_origin.read(headers.block)
         try:
             for step in steps:
                 outcome = step(self, message, control)
                 if isinstance(outcome, PubAck):
-                    return True
+                    return "passed"
                 message = outcome or message
         except (ApiError, _publish.UnansweredError):
-            return False
+            return "refused"
         self.log.append(message)
         self.due_ns = 0
         self._follow_up(message, control)
-        return True
+        return "stored"
 
     def _follow_up(self, message: Message, control: Control) -> PubAck:
         """Do what the control headers of a stored message ask for."""
