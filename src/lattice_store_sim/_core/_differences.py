@@ -130,6 +130,8 @@ class ServerProfile:
     recreated_origins_noticed: bool = True
     """Whether a source that was deleted and made again is read from its start, from 2.15 on; its messages say which of
     them they are from. Before it is read on from where the former one was left."""
+    sources_tell_filters: bool = True
+    """Whether Nats-Stream-Source tells filters and destinations of the source; from 2.10 on."""
     sources_tell_subjects: bool = True
     """Whether Nats-Stream-Source tells the subject at the origin; from 2.12 on."""
     source_places_told: bool = True

@@ -246,7 +246,9 @@ class Feed:
         """Return what the header says: origin, sequence, filters, destinations, subject, which origin it was."""
         assert self.origin is not None
         name, filters, destinations = self.index_name.split(" ")
-        parts = [name, str(message.sequence), filters, destinations]
+        parts = [name, str(message.sequence)]
+        if self.profile.sources_tell_filters:
+            parts += (filters, destinations)
         if self.profile.sources_tell_subjects:
             parts.append(message.subject)
         if self.profile.recreated_origins_noticed:
@@ -294,9 +296,10 @@ def changed(stream: Stream, config: StreamConfig) -> list[Feed]:
 
 def _last_place(stream: Stream, feed: Feed) -> Place:
     """Return how far a source was read before, as the newest message tells that came from it."""
+    name = feed.index_name if feed.profile.sources_tell_filters else feed.index_name.split(" ")[0]
     for message in reversed(stream.log.messages.values()):
         told = told_place(read_control(message.headers.block).get(SOURCE, b"")) if message.headers else None
-        if told is not None and told[0] == feed.index_name:
+        if told is not None and told[0] == name:
             return told[1]
     return Place()
 
@@ -318,7 +321,7 @@ def index_name(source: StreamSource) -> str:
 def told_place(header: bytes) -> tuple[str, Place] | None:
     """Return which source a stored message came from and its place there, as its header tells."""
     parts = header.decode("utf-8", "replace").split(" ")
-    if len(parts) < 4 or not parts[1].isdigit():
+    if len(parts) < 2 or not parts[1].isdigit():
         return None
     identity = parts[5] if len(parts) > 5 else ""
-    return " ".join((parts[0], parts[2], parts[3])), Place(int(parts[1]), identity)
+    return " ".join((parts[0], *parts[2:4])), Place(int(parts[1]), identity)

@@ -178,6 +178,7 @@ _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
     build=("", "go1.19.8"),
+    sources_tell_filters=False,
     curve_key=False,
     user_info="none",
     purges_cover_wider=True,

@@ -190,14 +190,12 @@ class Sources(Family):
 
     @rule(back=st.booleans())
     def goes_in_a_circle(self, back: bool) -> None:
-        name, other = self.stream(_SOURCED), self._origins["one"]
-        taken = {"sources": [{"name": name}]} if back else {"sources": [{"name": other}]}
-        slot = 0
-        config = {"name": other, "storage": self.storages[slot], "subjects": [f"{self.space}.0.>"], **self._kinds[slot]}
-        if "sources" in self._configs.get(_SOURCED, {}) and _SOURCED in self.streams:
-            takes = [each["name"] for each in self._configs[_SOURCED]["sources"] if "external" not in each]
-            if not back or other in takes:
-                self.request(f"STREAM.UPDATE.{other}", {**config, **taken})
+        name, origin = self.streams.get(_SOURCED), self._origins["one"]
+        taken = self._configs[_SOURCED].get("sources", []) if name else []
+        if back and not any(each["name"] == origin and set(each) <= {"name", "opt_start_seq"} for each in taken):
+            return  # or it would be none
+        config = {"name": origin, "storage": self.storages[0], "subjects": [f"{self.space}.0.>"], **self._kinds[0]}
+        self.request(f"STREAM.UPDATE.{origin}", {**config, "sources": [{"name": name if back else origin}]})
 
     @rule(
         slot=st.sampled_from([0, 0, 0, 1, 2, 4]),
