@@ -8,12 +8,14 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 _TESTS: Final = Path(__file__).parents[1]
 
 
+@cache
 def pinned() -> Mapping[str, list[str]]:
     """Return the tests of each pin, as ``path/to/test_file.py::test_name``, in order."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -22,7 +24,7 @@ def pinned() -> Mapping[str, list[str]]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for pin in _pins(node):
                     found[pin].append(f"{file.relative_to(_TESTS.parent)}::{node.name}")
-    return found
+    return dict(found)
 
 
 def _pins(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:

@@ -13,12 +13,12 @@ from tests.docs.pins import pinned
 
 @pytest.mark.parametrize("number", range(1, len(surprises.SURPRISES) + 1))
 def test_each_surprise_has_a_test(number: int) -> None:
-    assert pinned()[f"surprise {number}"]
+    assert f"surprise {number}" in pinned()
 
 
 @pytest.mark.parametrize("difference", profiles.differences())
 def test_each_difference_between_versions_has_a_test(difference: str) -> None:
-    assert pinned()[difference]
+    assert difference in pinned()
 
 
 def test_nothing_else_is_pinned() -> None:
