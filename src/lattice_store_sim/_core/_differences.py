@@ -125,6 +125,9 @@ class ServerProfile:
     """Whether a mirror may not leave delete markers; from 2.11 on."""
     mirrors_promoted: bool = True
     """Whether an update may make a mirror a stream of its own, from 2.12 on; before, a mirror stays what it is."""
+    sources_wait_beyond_end: bool = True
+    """Whether a mirror or source that starts beyond the origin's end waits for that sequence, from 2.15 on, not for the
+    next."""
     source_places_kept: bool = True
     """Whether a restart knows how far sources were read, from 2.15 on; before, it finds out by the messages there are."""
     recreated_origins_noticed: bool = True

@@ -175,6 +175,8 @@ class Feed:
 
     def _start(self, origin: Stream, sequence: int, time_ns: TimeNs | None) -> int:
         """Return where the server's consumer at the origin begins."""
+        if not self.profile.sources_wait_beyond_end:
+            sequence = min(sequence, origin.log.last_sequence + 1)
         return start_of(origin.log, self._consumer(sequence, time_ns), deque(), one_per_subject=False)
 
     # -- messages -------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ _2_14: Final = ServerProfile(
     build=("1aa10f9", "go1.27.0"),
     feature_flags=("js_ack_fc_v2=false", "js_raft_delete_range=false"),
     left_and_right_refused=True,
+    sources_wait_beyond_end=False,
     source_places_kept=False,
     recreated_origins_noticed=False,
     source_places_told=False,

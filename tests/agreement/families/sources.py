@@ -168,7 +168,20 @@ class Sources(Family):
     )
     def sources(self, storage: str, sources: list[dict[str, Any]], settings: dict[str, Any], own: bool) -> None:
         subjects = {"subjects": [f"{self.space}.4.>"]} if own else {"subjects": []}
-        self._make(_SOURCED, storage, {**settings, **subjects, "sources": [self._source(each) for each in sources]})
+        self._make(_SOURCED, storage, {**settings, **subjects, "sources": self._sources(sources)})
+
+    def _sources(self, drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return sources of which no two have the same messages, nor any if they are several."""
+        apart = [
+            one
+            for at, one in enumerate(drawn)
+            if all(one["name"] != each["name"] or one == each for each in drawn[:at])
+        ]
+        if len(apart) > 1:
+            for slot in range(len(_ORIGINS)):
+                self.request(f"STREAM.PURGE.{self.stream(slot)}", {})
+                self._settled()
+        return [self._source(each) for each in apart]
 
     def _make(self, slot: int, storage: str, config: dict[str, Any]) -> None:
         if slot in self.streams:
@@ -228,7 +241,7 @@ class Sources(Family):
     @rule(sources=st.lists(good, max_size=2))
     def changes_sources(self, sources: list[dict[str, Any]]) -> None:
         if _SOURCED in self.streams and not self._is_stuck(_SOURCED):
-            changed = {**self._configs[_SOURCED], "sources": [self._source(each) for each in sources]}
+            changed = {**self._configs[_SOURCED], "sources": self._sources(sources)}
             self._update(_SOURCED, changed)
 
     @rule(promoted=st.booleans(), sequence=st.integers(1, 3))
