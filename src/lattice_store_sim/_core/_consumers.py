@@ -79,6 +79,8 @@ def _create(stream: Stream, config: ConsumerConfig, now_ns: int) -> Consumer:
     name = config.durable_name or config.name or _new_name(stream)
     if not is_asset_name(name, slashes=True):
         raise api_error(400, 10103, "durable name can not contain '.', '*', '>'")
+    if len(name.encode()) > _LONGEST_NAME and stream.config.storage == "file" and not config.mem_storage:
+        raise api_error(500, 10012, "error creating store for consumer")  # no file may be called so
     _consumer_rules.refuse_unsimulated(config)
     settled = _consumer_defaults.settle_threshold(config, durable=bool(config.durable_name))
     return stream.add_consumer(name, settled, now_ns)

@@ -77,6 +77,8 @@ class ServerProfile:
     # -- configuration of streams -----------------------------------------------------------------
     slashes_in_names: bool = False
     """Whether only a creation refuses slashes in a stream's name (10128); up to 2.11."""
+    empty_placement_kept: bool = False
+    """Whether a stream that is to be placed, though nowhere in particular, shows that; up to 2.10."""
     negative_limits_kept: bool = False
     """Whether limits below -1 stay as they are instead of becoming -1; up to 2.11."""
     age_before_window: bool = True

@@ -153,8 +153,11 @@ _2_10: Final = attrs.evolve(
     invalid_rollup_answered=False,
     api_level=None,
     account_purge=True,
-    later_fields=_2_11.later_fields | _PAUSE_AND_PRIORITY | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic"},
+    later_fields=_2_11.later_fields
+    | _PAUSE_AND_PRIORITY
+    | {"allow_msg_ttl", "subject_delete_marker_ttl", "pedantic", "preferred"},
     json_errors_explained=False,
+    empty_placement_kept=True,
     json_documents_joined=False,
     other_bodies_ignored=False,
     reservations="all",

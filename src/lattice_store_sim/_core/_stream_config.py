@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,7 +11,6 @@ from lattice_store_sim._core._consumer_config import TimeNs
 _Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _Unsigned = Annotated[int, msgspec.Meta(ge=0)]
-_Object = dict[str, Any]
 
 
 class SubjectMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +18,14 @@ class SubjectMapping(msgspec.Struct, frozen=True, kw_only=True):
 
     src: str = ""
     dest: str = ""
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in a cluster the stream is to be; a lone server keeps it and does nothing with it."""
+
+    cluster: str = ""
+    tags: tuple[str, ...] | None = None
+    preferred: str = ""
 
 
 class RePublish(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +94,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True):
     num_replicas: _Int = 0
     no_ack: bool = False
     duplicate_window: _Int = 0
-    placement: _Object | None = None
+    placement: Placement | None = None
     mirror: StreamSource | None = None
     sources: tuple[StreamSource | None, ...] | None = None
     compression: Literal["none", "s2"] = "none"

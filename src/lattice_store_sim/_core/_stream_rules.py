@@ -19,7 +19,7 @@ from lattice_store_sim._core._metadata import metadata_bytes, with_required_leve
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._source_rules import Lookup, check_sources
-from lattice_store_sim._core._stream_config import StreamConfig
+from lattice_store_sim._core._stream_config import Placement, StreamConfig
 from lattice_store_sim._core._subject_rules import check_subjects
 
 _SHORTEST_NS: Final = SECOND_NS // 10
@@ -55,6 +55,7 @@ def normalise(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
     if not window and config.mirror is None and not sourced:
         window = min(DEFAULT_DUPLICATE_WINDOW_NS, config.max_age or DEFAULT_DUPLICATE_WINDOW_NS)
     marked = config.subject_delete_marker_ttl > 0
+    nowhere = config.placement == Placement()
     rolls_up = (marked or config.allow_msg_schedules) and not config.allow_rollup_hdrs
     return msgspec.structs.replace(
         config,
@@ -64,6 +65,7 @@ def normalise(config: StreamConfig, profile: ServerProfile) -> StreamConfig:
         allow_msg_ttl=config.allow_msg_ttl or marked,
         allow_rollup_hdrs=config.allow_rollup_hdrs or rolls_up,
         deny_purge=config.deny_purge and not rolls_up,
+        placement=None if nowhere and not profile.empty_placement_kept else config.placement,
         persist_mode="" if config.persist_mode == "default" else config.persist_mode,
         **{name: _limit(getattr(config, name), profile) for name in _LIMITS},
     )
@@ -235,8 +237,8 @@ def check(config: StreamConfig, profile: ServerProfile, lookup: Lookup, *, pedan
     settled = check_sources(case.config, profile, lookup, pedantic=pedantic)
     check_subjects(settled, profile)
     settled = check_mappings(settled, profile, pedantic=pedantic)
-    if config.placement is not None:
-        raise _not_simulated("placement")
+    if config.placement is not None and config.placement.preferred:
+        raise api_error(500, 10052, "preferred server not permitted in placement")
     return settled
 
 

@@ -18,7 +18,7 @@ SERVER_ID: Final = "SIMULATED"
 """Stands where a server names itself."""
 _LEFT_OUT_IF_EMPTY: Final = frozenset(
     {
-        *("description", "subjects", "no_ack", "duplicate_window", "placement", "mirror", "sources", "first_seq"),
+        *("description", "subjects", "no_ack", "duplicate_window", "mirror", "sources", "first_seq"),
         *("subject_transform", "republish", "discard_new_per_subject", "subject_delete_marker_ttl", "metadata"),
         *("allow_msg_counter", "allow_atomic", "allow_msg_schedules", "persist_mode", "allow_batched"),
     }
@@ -28,6 +28,10 @@ _LEFT_OUT_IF_EMPTY: Final = frozenset(
 def config_to_json(config: StreamConfig, profile: ServerProfile) -> dict[str, Any]:
     """Return a stored configuration with the fields that the server shows."""
     wire: dict[str, Any] = msgspec.to_builtins(config)
+    if config.placement is None:
+        del wire["placement"]
+    else:
+        wire["placement"] = _without_empty(wire["placement"], "cluster", "tags", "preferred")
     if config.republish is not None:
         wire["republish"] = _without_empty(wire["republish"], "src", "headers_only")
     if config.mirror is not None:

@@ -6,7 +6,7 @@ Not drawn, because of what real servers then do:
 - ``max_bytes`` beyond what the machine has: refused or not by what it has (10028, 10047);
 - consumers of streams that an update gave several replicas, which versions up to 2.12 let a lone server do;
 - the account's sums on 2.9, which keep bytes of streams that are gone;
-- settings that are not simulated where a server accepts them (mirror, sources, placement, …).
+- settings that are not simulated where a server accepts them (mirror, sources, …).
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ _VALUES: Final[dict[str, list[Any]]] = {
     "subject_delete_marker_ttl": [0, -1, 5, SECOND_NS, 10 * SECOND_NS],
     "allow_msg_counter": [True, False],
     "persist_mode": ["", "default", "async"],
+    "placement": [
+        {},
+        {"cluster": "c"},
+        {"tags": []},
+        {"tags": ["a", "b"]},
+        {"cluster": "c", "preferred": "s"},
+        {"x": 1},
+    ],
     "pedantic": [True, False],
 }
 _BROKEN: Final[list[dict[str, Any]]] = [

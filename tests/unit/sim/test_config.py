@@ -110,7 +110,6 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("placement", {"cluster": "c"}),
         ("allow_atomic", True),
         ("allow_msg_schedules", True),
         ("allow_batched", True),

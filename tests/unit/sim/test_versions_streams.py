@@ -204,6 +204,34 @@ def test_a_lowered_limit_of_each_subject_evicts_on_every_version(version):
     assert list(wire.api.core.streams["S"].log.messages) == [3, 5]
 
 
+@pytest.mark.parametrize(
+    ("placement", "shown"),
+    [
+        ({"cluster": "c"}, {"cluster": "c"}),
+        ({"tags": ["a", "b"]}, {"tags": ["a", "b"]}),
+        ({"cluster": "", "tags": []}, {}),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_lone_server_keeps_where_a_stream_is_to_be(version, placement, shown):
+    wire = Wire.with_stream(version, placement=placement)
+    assert wire("STREAM.INFO.S")["config"].get("placement") == shown
+
+
+@pytest.mark.pins("empty_placement_kept")
+@per_version(("2.9", "2.10", {}), ("2.11", "2.15", None))
+def test_a_placement_that_says_nothing(version, expected):
+    assert Wire.with_stream(version, placement={})("STREAM.INFO.S")["config"].get("placement") == expected
+
+
+@per_version(("2.9", "2.10", None), ("2.11", "2.15", "preferred server not permitted in placement"))
+def test_a_preferred_server(version, expected):
+    wire = Wire.with_stream(version)
+    answer = wire("STREAM.CREATE.T", {"name": "T", "placement": {"cluster": "c", "preferred": "s"}})
+    assert answer.get("error", {}).get("description") == expected
+
+
 # -- infos -------------------------------------------------------------------------------------------
 
 

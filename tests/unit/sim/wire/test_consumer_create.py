@@ -268,3 +268,14 @@ def test_a_change_of_filter_counts_anew_what_is_pending_and_keeps_the_position()
 def test_a_setting_that_is_not_simulated_says_so(config, named):
     with pytest.raises(NotSimulatedError, match=named):
         put(Wire.with_stream(), "CREATE.S.c", config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({}, (500, 10012, "error creating store for consumer")), ({"mem_storage": True}, None)]
+)
+def test_a_name_that_no_file_may_have(settings, expected):
+    wire = Wire.with_stream(storage="file")
+    config = {"name": "n" * 256, "ack_policy": "explicit", **settings}
+    answer = wire(f"CONSUMER.CREATE.S.{config['name']}", {"stream_name": "S", "config": config})
+    error = answer.get("error")
+    assert (error and (error["code"], error["err_code"], error["description"])) == expected
