@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from lattice_store.limits import SECOND_NS
@@ -70,25 +71,23 @@ class Connection(asyncio.Protocol):
 
     async def _secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Go on encrypted: the client has read so in INFO, or begins with it."""
-        host = self._host
+        host, secured = self._host, None
+        timeout_s = host.limits.tls_timeout_ns / SECOND_NS
         try:
-            secured = await self._loop.start_tls(
-                transport,
-                self,
-                context,
-                server_side=True,
-                ssl_handshake_timeout=host.limits.tls_timeout_ns / SECOND_NS,
-            )
-        except (OSError, TimeoutError):  # of TLS, too
-            secured = None
-        if secured is None or self.client.ending is not None:
-            transport.abort()
-            return
-        self._transport = secured
-        if host.tls_first:
-            host.greet(self.client)
-        self._begin()
-        host.flush()
+            with suppress(OSError):  # of TLS, and of time, too
+                secured = await self._loop.start_tls(
+                    transport, self, context, server_side=True, ssl_handshake_timeout=timeout_s
+                )
+        finally:
+            if secured is None or self.client.ending is not None:
+                transport.abort()
+                self.connection_lost(None)  # which asyncio says of encrypted connections only
+        if secured is not None and self.client.ending is None:
+            self._transport = secured
+            if host.tls_first:
+                host.greet(self.client)
+            self._begin()
+            host.flush()
 
     def _begin(self) -> None:
         limits = self._host.limits
@@ -180,6 +179,8 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once."""
         self.client.end(Ending.CUT)
+        if self._securing is not None:
+            self._securing.cancel()
         if self._transport is not None:
             self._transport.abort()
         self._host.flush()

@@ -349,3 +349,18 @@ async def test_who_does_not_encrypt_is_not_served() -> None:
         writer.write(QUIET + b"PING\r\n")
         assert b"PONG" not in await Raw(reader, writer).rest()
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+async def test_who_does_not_begin_to_encrypt_holds_up_nothing(first: bool, leaves: bool) -> None:
+    limits = WireLimits(tls_timeout_ns=100 * MS)
+    async with serve(tls=certified(), tls_first=first, limits=limits) as server:
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        while not server.connections:
+            await asyncio.sleep(0)
+        if leaves:
+            writer.transport.abort()
+            while server.connections:
+                await asyncio.sleep(0.001)
+    writer.transport.abort()
