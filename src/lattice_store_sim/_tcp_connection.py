@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._securing: asyncio.Task[None] | None = None
+        self._early = b""
         self._known = False
 
     # -- asyncio.Protocol -----------------------------------------------------------------------
@@ -83,11 +84,13 @@ class Connection(asyncio.Protocol):
                 transport.abort()
                 self.connection_lost(None)  # which asyncio says of encrypted connections only
         if secured is not None and self.client.ending is None:
-            self._transport = secured
+            self._transport, self._securing = secured, None
             if host.tls_first:
                 host.greet(self.client)
             self._begin()
             host.flush()
+            if self._early:
+                self.data_received(self._early)
 
     def _begin(self) -> None:
         limits = self._host.limits
@@ -97,6 +100,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         client = self.client
+        if self._securing is not None:  # came with the end of the handshake, which nobody has been told of yet
+            self._early += data
+            return
         self._host.received(client, data)
         if client.connected and not self._known:
             self._known = True

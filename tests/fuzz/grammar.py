@@ -102,7 +102,11 @@ class Grammar:
         if draw < 0.75:
             return self.publish(self.ack_subject(), self._dice.choice(words.ACKS), b"", self._reply(0.4))
         headers = self.headers() if self._chance(0.6) else b""
-        payload = bytes(self._dice.choice(_LARGE)) if self._chance(0.002) else self._dice.choice((b"", b"x", b"1", b"xy" * 50))
+        payload = (
+            bytes(self._dice.choice(_LARGE))
+            if self._chance(0.002)
+            else self._dice.choice((b"", b"x", b"1", b"xy" * 50))
+        )
         return self.publish(self._subject(), payload, headers, self._reply(0.6))
 
     def connect(self) -> bytes:
@@ -147,7 +151,9 @@ class Grammar:
         tokens = [self._dice.choice(words.ODD_SUBJECTS) if self._chance(0.02) else self._name() for _ in range(count)]
         subject = ".".join(["$JS.API", verb, *tokens])
         if self._chance(0.08):
-            return subject, self._dice.choice((b"", b"null", b"[]", b"1", b'""', b"{}{}", b"{", b"5", self._dice.randbytes(9)))
+            return subject, self._dice.choice(
+                (b"", b"null", b"[]", b"1", b'""', b"{}{}", b"{", b"5", self._dice.randbytes(9))
+            )
         body = self._body(verb, tokens)
         if isinstance(body, dict):
             for _ in range(self._few()):
@@ -170,13 +176,22 @@ class Grammar:
                 push = {"deliver_subject": self._dice.choice(words.SUBJECTS), "ack_policy": "none"}
                 kind = push if self._chance(0.4) else {"ack_policy": self._dice.choice(("explicit", "all"))}
                 wanted = self._name_field(verb, name)
-                return {"stream_name": stream, "config": {**wanted, "inactive_threshold": 10**9, "max_waiting": 8, **kind}}
+                return {
+                    "stream_name": stream,
+                    "config": {**wanted, "inactive_threshold": 10**9, "max_waiting": 8, **kind},
+                }
             case "CONSUMER.MSG.NEXT":
-                return {"batch": self._dice.choice((1, 2, 5)), "expires": self._dice.choice((0, 10**6, 10**8)), "no_wait": self._chance(0.5)}
+                return {
+                    "batch": self._dice.choice((1, 2, 5)),
+                    "expires": self._dice.choice((0, 10**6, 10**8)),
+                    "no_wait": self._chance(0.5),
+                }
             case "STREAM.MSG.GET" | "STREAM.MSG.DELETE":
                 return {"seq": self._dice.randrange(4)}
             case "DIRECT.GET":
-                return self._dice.choice(({"seq": 1}, {"last_by_subj": "S.1"}, {"multi_last": ["S.>"], "batch": 3}, {"batch": 2}))
+                return self._dice.choice(
+                    ({"seq": 1}, {"last_by_subj": "S.1"}, {"multi_last": ["S.>"], "batch": 3}, {"batch": 2})
+                )
             case "CONSUMER.PAUSE":
                 return {"pause_until": "2999-01-01T00:00:00Z"}
             case _:

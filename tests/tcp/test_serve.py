@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import nats
@@ -339,6 +340,31 @@ async def test_a_connection_is_encrypted(first: bool) -> None:
         await client.publish("a", b"x" * 100_000)
         assert len((await heard.next_msg(timeout=5)).data) == 100_000
         await client.close()
+
+
+async def test_what_comes_with_the_end_of_the_handshake_is_heard() -> None:
+    """As node sends it: the last of the handshake and CONNECT in one write."""
+    async with serve(tls=certified()) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        await reader.readline()
+        come, gone = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = trusting().wrap_bio(come, gone, server_hostname="127.0.0.1")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(gone.read())
+                come.write(await reader.read(65536))
+        tls.write(QUIET + b"PING\r\n")
+        writer.write(gone.read())
+        answer = b""
+        while not answer:
+            come.write(await asyncio.wait_for(reader.read(65536), 5))
+            with suppress(ssl.SSLWantReadError):
+                answer = tls.read()
+        assert answer == b"PONG\r\n"
+        writer.transport.abort()
 
 
 async def test_who_does_not_encrypt_is_not_served() -> None:

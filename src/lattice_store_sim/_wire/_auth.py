@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import attrs
+import msgspec
 
 from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._wire._ed25519 import verify
@@ -87,6 +88,14 @@ class Auth:
         """Whether clients may have something to sign."""
         return any(user.nkey for user in self.users)
 
+    def named(self, options: ConnectOptions) -> ConnectOptions:
+        """Return *options* as the default user's if they say of nobody (``processClientOrLeafAuthentication``)."""
+        if not self.default_user or any((options.nkey, options.user, options.password, options.auth_token)):
+            return options
+        user = self._find(self.default_user)
+        assert user is not None
+        return msgspec.structs.replace(options, nkey=user.nkey, user=user.name, password=user.password)
+
     def rights(self, options: ConnectOptions, nonce: str) -> Rights | None:
         """Return what a client may do, None if it may not connect."""
         if self.token:
@@ -98,12 +107,11 @@ class Auth:
         return next((user for user in self.users if identity in (user.name, user.nkey)), None)
 
     def _user(self, options: ConnectOptions, nonce: str) -> User | None:
-        says: Any = (options.nkey, options.user, options.password, options.auth_token)
-        if not any(says):
-            return self._find(self.default_user) if self.default_user else None
         if options.nkey and self.nonce_needed:
             user = next((one for one in self.users if one.nkey == options.nkey), None)
-            return user if user is not None and _is_signed(user.nkey, options.sig, nonce) else None
+            if user is None or user.nkey == self.default_user:  # who need not sign
+                return user
+            return user if _is_signed(user.nkey, options.sig, nonce) else None
         user = next((one for one in self.users if one.name and one.name == options.user), None)
         return user if user is not None and options.password == user.password else None
 

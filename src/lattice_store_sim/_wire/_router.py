@@ -37,7 +37,7 @@ from lattice_store_sim._wire._events import (
 )
 from lattice_store_sim._wire._frames import Frame, bytes_of, text_of
 from lattice_store_sim._wire._listeners import Listeners, Subscriptions, in_turn, is_subscribable
-from lattice_store_sim._wire._permissions import ANYTHING
+from lattice_store_sim._wire._permissions import ANYTHING, Rights
 from lattice_store_sim._wire._protocol import MAX_CONTROL_LINE, Protocol
 from lattice_store_sim._wire._server_info import USER_INFO, ServerInfo
 
@@ -122,7 +122,7 @@ class Router:
         cid, max_pending = self._last_cid, self._max_pending
         client = Client(cid, ip, protocol, max_pending=max_pending, touched=self.touched, nonce=nonce)
         if self._auth is not None and self._auth.default_user:
-            client.rights = self._auth.rights(client.options, "") or ANYTHING
+            client.rights = self._auth.rights(self._auth.named(client.options), "") or ANYTHING
         self.clients[cid] = client
         return client
 
@@ -184,7 +184,10 @@ class Router:
     def _connect(self, client: Client, options: ConnectOptions) -> None:
         if self._profile.second_connect_unsubscribes:
             self._drop_all(client)
-        rights = ANYTHING if self._auth is None else self._auth.rights(options, client.nonce)
+        rights: Rights | None = ANYTHING
+        if self._auth is not None:
+            options = self._auth.named(options)
+            rights = self._auth.rights(options, client.nonce)
         if rights is None or options.new_account or options.account:
             self._refuse(client, "Authorization Violation")
         elif not 0 <= options.protocol <= 1:

@@ -109,6 +109,14 @@ def test_a_default_user_need_not_connect_at_all():
     assert guest.say("PUB x 0\r\n\r\n") == "-ERR 'Permissions Violation for Publish to \"x\"'|"
 
 
+@pytest.mark.parametrize("user", [User(name="a", password="A"), User(nkey=NKEY)])
+def test_who_says_nothing_is_told_that_it_is_the_default_user(user):
+    name = user.name or user.nkey
+    guest = Guest(House(auth=Auth(users=[user, User(name="b")], default_user=name)))
+    guest.say('CONNECT {"verbose":false,"headers":true}', "SUB i 1", "PING")
+    assert f'"data":{{"user":"{name}","account":"$G"' in guest.say("PUB $SYS.REQ.USER.INFO i 0", "")
+
+
 def test_a_key_signs_the_nonce():
     signature = bytes.fromhex(VECTORS[0][2])  # of an empty message
     auth = Auth(users=[User(nkey=NKEY)])
