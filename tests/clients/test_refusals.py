@@ -126,7 +126,7 @@ async def test_streams(js, settings, refusal):
             {"allow_msg_counter": True},
             (500, 10052, "stream configuration update can not change message counter setting"),
         ),
-        ({"allow_atomic": True}, None),
+        pytest.param({"allow_atomic": True}, None, id="allow_atomic"),
         ({"allow_msg_schedules": True}, (500, 10052, "stream configuration update can not cancel deny purge")),
         ({"persist_mode": "async"}, (500, 10052, "stream configuration update can not change persist mode")),
         ({"compression": "s2"}, None),
@@ -252,7 +252,7 @@ async def test_updates_of_a_stream(js, settings, refusal):
         ({"replay_policy": "nonsense"}, (400, 10025, 'invalid JSON: can not unmarshal "\\"nonsense\\""')),
         ({"pause_until": "2050-01-01T00:00:00Z"}, None),
         ({"mem_storage": True, "num_replicas": 1}, None),
-        ({"ack_policy": "flow_control", "deliver_subject": "d"}, None),
+        pytest.param({"ack_policy": "flow_control", "deliver_subject": "d"}, None, id="acks-by-flow-control"),
     ],
 )
 async def test_consumers(js, settings, refusal):
