@@ -220,7 +220,7 @@ async def test_an_ordered_subscription_heals(js):
     first = (await sub.consumer_info()).name
     await js.delete_consumer("S", first)
     await publish(js, 2)
-    msgs = [await sub.next_msg(timeout=5) for _ in range(2)]
+    msgs = [await sub.next_msg(timeout=30) for _ in range(2)]
     assert [msg.metadata.sequence.stream for msg in msgs] == [6, 7]
     assert (await sub.consumer_info()).name != first
     await sub.unsubscribe()
