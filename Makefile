@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test agreement mutants chaos lint types pyright coverage bench changelog clean
+.PHONY: help demo test agreement mutants chaos fuzz lint types pyright coverage bench changelog clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ mutants: $(VENV)/.tests  ## Plant bugs in copies of the simulator, and see them 
 
 chaos: $(VENV)/.tests  ## Rebuilds over cut links, from split reads, and of a million records by a slow reader; some minutes.
 	@$(BIN)/python -m tests.chaos
+
+fuzz: $(VENV)/.tests  ## Random and mutated bytes to the simulator on TCP, 200,000 sequences; some minutes.
+	@$(BIN)/python -m tests.fuzz
 
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.fuzz import vocabulary as words
 from tests.fuzz.vocabulary import Raw
 
-QUIET: Final = b'CONNECT {"verbose":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
+QUIET: Final = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}\r\n'
 _MOST_LINES: Final = 12
 _LARGE: Final = (1 << 16, 1 << 20, (1 << 20) + 1)
 
@@ -20,10 +20,12 @@ class Grammar:
 
     Args:
         seed: the same one draws the same.
+        with_jetstream: whether it speaks to JetStream, too.
     """
 
-    def __init__(self, seed: object) -> None:
+    def __init__(self, seed: object, *, with_jetstream: bool = True) -> None:
         self._dice = random.Random(str(seed))
+        self._with_jetstream = with_jetstream
 
     # -- sequences ------------------------------------------------------------------------------
 
@@ -95,11 +97,11 @@ class Grammar:
             return self._dice.choice((b"PING\r\n", b"PONG\r\n", b"+OK\r\n"))
         if draw < 0.24:
             return self.connect()
-        if draw < 0.65:
+        if draw < 0.65 and self._with_jetstream:
             subject, body = self.request()
             headers = self.headers() if self._chance(0.1) else b""
             return self.publish(subject, body, headers, self._reply(0.9))
-        if draw < 0.75:
+        if draw < 0.75 and self._with_jetstream:
             return self.publish(self.ack_subject(), self._dice.choice(words.ACKS), b"", self._reply(0.4))
         headers = self.headers() if self._chance(0.6) else b""
         payload = (
@@ -111,7 +113,7 @@ class Grammar:
 
     def connect(self) -> bytes:
         names = self._dice.sample(words.CONNECT_FIELDS, self._dice.randrange(4))
-        options = {"verbose": False, "headers": True} | {name: self._odd() for name in names}
+        options = {"verbose": False, "pedantic": False, "headers": True} | {name: self._odd() for name in names}
         return b"CONNECT %b\r\n" % self._json(options)
 
     def subscribe(self) -> bytes:
@@ -138,7 +140,8 @@ class Grammar:
         return self._dice.choice(words.ODD_SUBJECTS if self._chance(0.05) else words.SUBJECTS)
 
     def _pattern(self) -> str:
-        return self._dice.choice(words.ODD_SUBJECTS if self._chance(0.05) else words.PATTERNS)
+        patterns = words.ODD_SUBJECTS if self._chance(0.05) else words.PATTERNS
+        return self._dice.choice([one for one in patterns if self._with_jetstream or "$" not in one])
 
     # -- JetStream ------------------------------------------------------------------------------
 
@@ -170,7 +173,12 @@ class Grammar:
         stream = tokens[0] if tokens else "S"
         match verb:
             case "STREAM.CREATE" | "STREAM.UPDATE":
-                return {"name": stream, "storage": "memory", "max_msgs": 50, "subjects": [f"{stream}.>"]}
+                return {
+                    "name": stream,
+                    "storage": "memory",
+                    "max_msgs": 50,
+                    "subjects": [f"{stream}.>"],
+                } | self._feature()
             case "CONSUMER.CREATE" | "CONSUMER.DURABLE.CREATE":
                 name = tokens[1] if len(tokens) > 1 else ""
                 push = {"deliver_subject": self._dice.choice(words.SUBJECTS), "ack_policy": "none"}
@@ -196,6 +204,25 @@ class Grammar:
                 return {"pause_until": "2999-01-01T00:00:00Z"}
             case _:
                 return {}
+
+    def _feature(self) -> dict[str, Any]:
+        """Return what a stream does besides storing: most often nothing."""
+        other, subject = self._name(), self._dice.choice(words.SUBJECTS)
+        features: list[dict[str, Any]] = [
+            {"subjects": None, "mirror": {"name": other}},
+            {"sources": [{"name": other}]},
+            {"sources": [{"name": other, "filter_subject": "*.1"}, {"name": self._name(), "opt_start_seq": 2}]},
+            {"republish": {"src": ">", "dest": self._dice.choice(("r.>", "T.{{wildcard(1)}}", subject))}},
+            {"subject_transform": {"src": "*.*", "dest": "S.{{wildcard(2)}}"}},
+            {"allow_msg_ttl": True, "allow_rollup_hdrs": True, "subject_delete_marker_ttl": 10**9},
+            {"allow_msg_counter": True},
+            {"allow_msg_schedules": True, "allow_msg_ttl": True},
+            {"allow_atomic": True, "allow_direct": True},
+            {"retention": self._dice.choice(("workqueue", "interest"))},
+            {"max_msgs_per_subject": 1, "discard": "new", "discard_new_per_subject": True},
+            {"max_age": 10**8, "duplicate_window": 10**8},
+        ]
+        return self._dice.choice(features) if self._chance(0.4) else {}
 
     @staticmethod
     def _name_field(verb: str, name: str) -> dict[str, str]:

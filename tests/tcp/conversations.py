@@ -42,6 +42,7 @@ CONVERSATIONS: Final[dict[str, bytes]] = {
     "connect to an account": b'CONNECT {"verbose":false,"account":"X"}\r\nPING\r\n',
     "connect to a new account": b'CONNECT {"verbose":false,"new_account":true}\r\nPING\r\n',
     "protocol 2": b'CONNECT {"verbose":false,"protocol":2}\r\nPING\r\n',
+    "protocol larger than a number can be": b'CONNECT {"verbose":false,"protocol":9223372036854775808}\r\nPING\r\n',
     "protocol -1": b'CONNECT {"verbose":false,"protocol":-1}\r\nPING\r\n',
     "no responders without headers": b'CONNECT {"verbose":false,"no_responders":true}\r\nPING\r\n',
     "credentials nobody asked for": b'CONNECT {"verbose":false,"user":"a","pass":"b","auth_token":"c"}\r\nPING\r\n',
@@ -117,6 +118,15 @@ CONVERSATIONS: Final[dict[str, bytes]] = {
     ),
     "replies of the server": quiet(
         *(b"PUB a %b 1\r\nx\r\n" % one for one in (b"$JS.ACK.x.y", b"$JS.ACK.", b"_R_.x", b"_R_.", b"_GR_.x", b"_GR_."))
+    ),
+    "pedantic about a subject before the payload is there": STRICT + b"PUB a.* 5\r\nxxxxx\r+",
+    "patterns in the server's order": quiet(
+        *(
+            b"SUB %b %d\r\n" % (one, sid)
+            for sid, one in enumerate((b"a.b", b"a.*", b"*.b", b"*.*", b"a.>", b">", b"*.>"))
+        ),
+        *(b"SUB %b q%d %d\r\n" % (one, sid, sid) for sid, one in enumerate((b"a.b", b"a.*", b"*.b"), 10)),
+        b"PUB a.b 1\r\nx\r\n",
     ),
     # -- headers
     "headers": quiet(

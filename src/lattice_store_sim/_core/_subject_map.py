@@ -36,7 +36,7 @@ class SubjectMap(Generic[T]):
         self._literal: dict[str, T] = {}
         self._wildcard: dict[str, T] = {}
         self._root: _Node[T] = _Node()
-        self._found: dict[str, tuple[T, ...]] = {}
+        self._found: dict[str, tuple[tuple[T, ...], tuple[T, ...]]] = {}
 
     def __iter__(self) -> Iterator[str]:
         yield from self._literal
@@ -99,7 +99,10 @@ class SubjectMap(Generic[T]):
                 del node.literal[token]
 
     def match(self, subject: str) -> tuple[T, ...]:
-        """Return the values of all subjects that the literal *subject* matches; one with an empty token matches none."""
+        """Return the values of all subjects that the literal *subject* matches; one with an empty token matches none.
+
+        They come in the order in which the server comes across them, which receivers of several can see.
+        """
         literal = self._literal.get(subject)
         if not self._wildcard:
             return () if literal is None else (literal,)
@@ -112,24 +115,29 @@ class SubjectMap(Generic[T]):
             if len(self._found) >= _FOUND_KEPT:
                 self._found.clear()
             found = self._found[subject] = self._walk(subject.split("."))
-        return found if literal is None else (literal, *found)
+        before, after = found
+        return before + after if literal is None else (*before, literal, *after)
 
-    def _walk(self, tokens: list[str]) -> tuple[T, ...]:
+    def _walk(self, tokens: list[str]) -> tuple[tuple[T, ...], tuple[T, ...]]:
+        """Return what comes before and behind the value of the literal subject itself."""
         found: list[T] = []
-        if "" in tokens:
-            return ()
-        level = [self._root]
-        for token in tokens:
-            below: list[_Node[T]] = []
-            for node in level:
-                if node.any_rest is not None:
-                    found.append(node.any_rest)
-                if (literal := node.literal.get(token)) is not None:
-                    below.append(literal)
-                if node.any_token is not None:
-                    below.append(node.any_token)
-            if not below:
-                return tuple(found)
-            level = below
-        found += [node.value for node in level if node.value is not None]
-        return tuple(found)
+        last = None if "" in tokens else self._descend(self._root, tokens, found)
+        return tuple(found), () if last is None else (last,)
+
+    def _descend(self, node: _Node[T], tokens: list[str], found: list[T]) -> T | None:
+        """Find all but what ends with any token just here, which is returned (sublist.go, ``matchLevel``)."""
+        for at, token in enumerate(tokens, 1):
+            if node.any_rest is not None:
+                found.append(node.any_rest)
+            any_token, rest = node.any_token, tokens[at:]
+            if any_token is not None and rest and (ending := self._descend(any_token, rest, found)) is not None:
+                found.append(ending)
+            literal = node.literal.get(token)
+            if not rest:
+                if literal is not None and literal.value is not None:
+                    found.append(literal.value)
+                return None if any_token is None else any_token.value
+            if literal is None:
+                break
+            node = literal
+        return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 _VIOLATION = "Permissions Violation for "
@@ -23,7 +25,7 @@ class ConnectOptions(msgspec.Struct, frozen=True):
     name: str = ""
     lang: str = ""
     version: str = ""
-    protocol: int = 0
+    protocol: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] = 0
     account: str = ""
     new_account: bool = False
     headers: bool = False

@@ -84,6 +84,8 @@ class Protocol:
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._wanted = 0
+        self._complained = False
+        """Whether the line of a publish was complained about whose payload has not come yet."""
         self._handlers: dict[bytes, Callable[[bytes], Event | None]] = {
             b"SUB": self._subscribe,
             b"UNSUB": self._unsubscribe,
@@ -237,11 +239,13 @@ class Protocol:
             return self._fail(events, _SILENT)
         if sizes[-1] > self._max_payload:
             return self._fail(events, _TOO_LARGE)
+        if self.options.pedantic and verb != b"HMSG" and not _is_literal(words[0]) and not self._complained:
+            events.append(Complaint("Invalid Publish Subject"))
+            self._complained = True
         end = begin + sizes[-1]
         if data[end : end + 2] != b"\r\n":
             return self._lacks_end(data, at, end, events)
-        if self.options.pedantic and verb != b"HMSG" and not _is_literal(words[0]):
-            events.append(Complaint("Invalid Publish Subject"))
+        self._complained = False
         headers = sizes[0] if counts == 2 else 0
         reply = words[1] if len(words) == counts + 2 else b""
         written = b" ".join(words[-counts:]) if headers else words[-1]

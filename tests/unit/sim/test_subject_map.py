@@ -57,3 +57,10 @@ def test_what_it_remembers_is_bounded(monkeypatch):
     assert [found.match(f"a.{number}") for number in range(9)] == [(1,)] * 9
     assert len(found._found) <= 3
     assert is_literal("a.1")
+
+
+def test_it_finds_in_the_servers_order():
+    found = SubjectMap[str]()
+    for filter_ in ("a.b", "a.*", "*.b", "*.*", "a.>", ">", "*.>"):
+        found.set(filter_, filter_)
+    assert found.match("a.b") == (">", "*.>", "*.b", "*.*", "a.>", "a.b", "a.*")

@@ -309,7 +309,7 @@ def test_subjects_with_empty_tokens_are_nobodys():
     house = House()
     house.stream()
     guest = house.guest()
-    assert guest.say("SUB r 1", "SUB > 2", "PUB s..a r 1\r\nx\r\n").startswith("HMSG r 1 36 36|NATS/1.0 503|")
+    assert guest.say("SUB r 1", "SUB > 2", "PUB s..a r 1\r\nx\r\n").startswith("HMSG r 2 36 36|NATS/1.0 503|")
     assert not house.core.streams["S"].log.messages
 
 
