@@ -29,7 +29,7 @@ def main() -> int:
             unavailable[version] = str(error)
             _tell(f"!!! nats-server {version} is NOT AVAILABLE and will not be compared: {error}")
     cells = [
-        Cell(version=version, binary=binary, family=family, operations=share)
+        Cell(version=version, binary=binary, family=family, operations=share, over_tcp=asked.over_tcp)
         for version, binary in binaries.items()
         for family, share in _shares(asked.families, asked.operations).items()
     ]
@@ -54,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=3, help="cells at a time; some wait more than they work")
     parser.add_argument("--report", type=Path, metavar="PAGE.md", help="also written beside it as JSON")
+    parser.add_argument("--over-tcp", action="store_true", help="let the simulated side be a server on TCP, too")
     parser.add_argument("--amend", action="store_true", help="put the cells into the report that is there")
     asked = parser.parse_args()
     if asked.amend and not asked.report:

@@ -15,6 +15,7 @@ from lattice_store.nats import LocalServer
 from tests.agreement.ground import Ground
 from tests.agreement.pair import DifferenceError
 from tests.agreement.run import all_families, run_long
+from tests.agreement.served import ServedGround
 from tests.agreement.servers import PROFILE_OF
 from tests.agreement.tally import ENOUGH, Row, Tally
 
@@ -29,6 +30,8 @@ class Cell:
     binary: Path
     family: str
     operations: int
+    over_tcp: bool = False
+    """Whether the simulated side is a server on TCP, too."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +70,8 @@ def fill(cell: Cell) -> Filled:
     clock = SystemClock()
     start_ns = clock.monotonic_ns()
     difference = ""
-    with LocalServer() as server, Ground(server, profile) as ground:
+    make_ground = ServedGround if cell.over_tcp else Ground
+    with LocalServer() as server, make_ground(server, profile) as ground:
         try:
             run_long(family, ground, cell.operations)
         except Exception as error:  # noqa: BLE001 - whatever ends a cell is its outcome

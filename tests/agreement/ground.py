@@ -40,6 +40,11 @@ class Ground:
         """Return a new simulated server."""
         return Simulated(PROFILES[self.profile], self.domain)
 
+    @property
+    def simulated_url(self) -> str | None:
+        """Where the simulated server is that a family connects to by itself; None if it is in this process."""
+        return None
+
     def pair(self, lateness_ns: int) -> Pair:
         return Pair(self.lead(), self._running, self.tally, lateness_ns=lateness_ns)
 

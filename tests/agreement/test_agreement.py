@@ -20,6 +20,7 @@ from tests.agreement.ground import Ground
 from tests.agreement.pair import DifferenceError
 from tests.agreement.run import BOUNDED, all_families, run_bounded
 from tests.agreement.scenarios import SCENARIOS, play
+from tests.agreement.served import ServedGround
 from tests.agreement.sides import Running, Side
 from tests.agreement.simulated import Simulated
 
@@ -51,6 +52,26 @@ def test_simulator_agrees_with_a_server_in_a_domain(name: str) -> None:
             in_domain = type(family.__name__, (family,), {"ground": ground, "api": api})
             run_state_machine_as_test(in_domain, settings=few)
     assert ground.tally.states > 0
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["acks", "publish", "pull", "push", "sources", "storage"])
+def test_simulator_on_tcp_agrees_with_the_server(name: str, nats_server: LocalServer) -> None:
+    """Few examples: all of it is ``python -m tests.agreement --over-tcp``."""
+    few = settings(BOUNDED, max_examples=4, stateful_step_count=15)
+    with ServedGround(nats_server, NEWEST) as ground:
+        run_state_machine_as_test(all_families()[name].on(ground), settings=few)
+    assert ground.tally.operations > 0
+
+
+@pytest.mark.nats
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_simulator_on_tcp_agrees_about(scenario, nats_server: LocalServer) -> None:
+    with ServedGround(nats_server, NEWEST) as ground:
+        play(scenario, ground)
+    assert ground.tally.operations > 0
 
 
 @pytest.mark.nats

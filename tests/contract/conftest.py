@@ -41,7 +41,12 @@ SIMULATED: dict[str, Callable[[], Backend]] = {
     "recording-sim": lambda: _simulated(StorageType.MEMORY, RecordingStorage),
     "faulty-sim": lambda: _simulated(StorageType.MEMORY, FaultyStorage),
 }
-SERVED = {"sim-tcp-memory": StorageType.MEMORY, "sim-tcp-file": StorageType.FILE}
+SERVED: dict[str, tuple[StorageType, Callable[[Storage], Storage]]] = {
+    "sim-tcp-memory": (StorageType.MEMORY, lambda storage: storage),
+    "sim-tcp-file": (StorageType.FILE, lambda storage: storage),
+    "recording-sim-tcp": (StorageType.MEMORY, RecordingStorage),
+    "faulty-sim-tcp": (StorageType.MEMORY, FaultyStorage),
+}
 REAL = {"nats-memory": StorageType.MEMORY, "nats-file": StorageType.FILE}
 
 
@@ -61,8 +66,13 @@ async def backend(request: pytest.FixtureRequest, backend_name: str) -> AsyncIte
         yield SIMULATED[backend_name]()
         return
     if backend_name in SERVED:
+        storage_type, wrap = SERVED[backend_name]
         async with serve() as served:
-            yield Backend(lambda: connect(served.url, limits=_QUICK), SERVED[backend_name])
+
+            async def connected() -> Storage:
+                return wrap(await connect(served.url, limits=_QUICK))
+
+            yield Backend(connected, storage_type)
         return
     url = request.getfixturevalue("nats_server").url
 

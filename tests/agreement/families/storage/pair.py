@@ -37,26 +37,28 @@ class _TickingClock(VirtualClock):
 class Pair:
     """Two storages that should not be told apart. Names and subjects are fresh, so nothing is left from before."""
 
-    def __init__(self, ground: Ground, real: Storage) -> None:
+    def __init__(self, ground: Ground, sim: Storage, real: Storage) -> None:
         self.space = f"x{secrets.token_hex(4)}"
-        self.sim: Storage = SimStorage(SimServer(clock=_TickingClock(), profile=ground.profile))
-        self.real = real
+        self.sim, self.real = sim, real
         self.tally = ground.tally
         self.trace: list[str] = []
 
     @classmethod
     async def open(cls, ground: Ground) -> Pair:
+        url = ground.simulated_url
+        served = None if url is None else await connect(url)
+        sim = served or SimStorage(SimServer(clock=_TickingClock(), profile=ground.profile))
         real = await connect(ground.server.url)
         await real.create_stream(_KEEPER)
         ground.tally.examples += 1
-        return cls(ground, real)
+        return cls(ground, sim, real)
 
     async def aclose(self) -> None:
-        for name in await self.real.list_streams():
-            if name != KEEPER:
-                await self.real.delete_stream(name)
-        await self.real.aclose()
-        await self.sim.aclose()
+        for storage in (self.real, self.sim):
+            for name in await storage.list_streams():
+                if name != KEEPER:
+                    await storage.delete_stream(name)
+            await storage.aclose()
 
     async def ask(self, rule: str, ask: Ask, what: str) -> Any:
         """Ask both and compare; return the simulator's answer, or `None` for an error."""
