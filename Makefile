@@ -15,8 +15,7 @@ demo: $(VENV)/.demo  ## Set up, then play two hosts sharing a lattice on the emb
 
 test: $(VENV)/.tests  ## Set up, lint, type-check, then run all tests, real nats-server included.
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/coverage run -m pytest
-	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --format=total | sed 's/^/coverage: /;s/$$/ %/' > .coverage-total
+	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.tests  ## Style, spelling and layers.
 	@$(BIN)/ruff check --quiet .
