@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test agreement mutants chaos fuzz lint types pyright coverage bench changelog clean
+.PHONY: help demo test agreement mutants chaos clients fuzz lint types pyright coverage bench changelog clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,13 @@ chaos: $(VENV)/.tests  ## Rebuilds over cut links, from split reads, and of a mi
 fuzz: $(VENV)/.tests  ## Random and mutated bytes to the simulator on TCP, 200,000 sequences; some minutes.
 	@$(BIN)/python -m tests.fuzz
 
+clients: $(VENV)/.tests tests/clients/js/node_modules/.package-lock.json  ## nats.js on a real server and the simulator; needs node.
+	@$(BIN)/python -m tests.clients
+
+tests/clients/js/node_modules/.package-lock.json: tests/clients/js/package-lock.json
+	@npm --prefix tests/clients/js ci --silent --no-audit --no-fund
+	@touch $@
+
 coverage: $(VENV)/.tests  ## Where the tests do not go.
 	@$(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
@@ -54,7 +61,7 @@ changelog: $(VENV)/.tests  ## Preview the next release's notes.
 	@$(PIP) install 'towncrier>=24.8' && $(BIN)/towncrier build --draft --version next
 
 clean:  ## Remove everything make made.
-	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .lint-imports dist
+	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .lint-imports dist tests/clients/js/node_modules
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lattice-store needs Python >= 3.11, this is " + sys.version.split()[0])'
