@@ -22,7 +22,7 @@ async def run(kind: str, files: list[Path], options: list[str]) -> tuple[int, st
     """Run the suite on servers of a *kind*; return its exit status and what it reports."""
     async with starting(kind) as address:
         process = await asyncio.create_subprocess_exec(
-            *("node", "--test", "--test-reporter=tap", "--test-timeout=60000", *options, *map(str, files)),
+            *("node", "--test", "--test-reporter=tap", "--test-timeout=240000", *options, *map(str, files)),
             env={**os.environ, "SERVERS": address},
             stdout=asyncio.subprocess.PIPE,
         )

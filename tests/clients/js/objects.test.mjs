@@ -40,7 +40,7 @@ test("put and get by streams", async (t) => {
   assert.equal(info.size, 11);
   const result = await os.get("o");
   assert.equal((await read(result)).toString(), "hello world");
-  assert.equal(await result.error, null);
+  assert.equal((await result.error) ?? null, null);
   assert.equal(result.info.name, "o");
   assert.equal(await os.get("none"), null);
 });

@@ -65,8 +65,12 @@ test("fetch nothing", async (t) => {
 test("fetch by bytes", async (t) => {
   const { consumer, js } = await pulling(t, 0);
   for (let i = 0; i < 10; i++) await js.publish("s.x", new Uint8Array(100));
-  const msgs = await collect(await consumer.fetch({ max_bytes: 500, expires: 1000 }));
-  assert.ok(msgs.length >= 2 && msgs.length <= 4, String(msgs.length));
+  const got = [];
+  const error = await refused((async () => {
+    for await (const msg of await consumer.fetch({ max_bytes: 500, expires: 1000 })) got.push(msg.seq);
+  })());
+  assert.deepEqual([error.code, error.message], [409, "message size exceeds maxbytes"]);
+  assert.deepEqual(got, [1, 2, 3]);
 });
 
 test("fetch by fewer bytes than the first message has", async (t) => {
@@ -123,12 +127,15 @@ test("fetch of more bytes than the consumer gives", async (t) => {
 });
 
 test("more pulls than may wait", async (t) => {
-  const { consumer, jsm } = await pulling(t, 0, { max_waiting: 1 });
-  const waiting = collect(await consumer.fetch({ expires: 1500 }));
-  await until(async () => (await jsm.consumers.info("S", "d")).num_waiting === 1);
-  const error = await refused(collect(await consumer.fetch({ expires: 1000 })));
-  assert.deepEqual([error.code, error.message], [409, "exceeded maxwaiting"]);
-  await waiting;
+  const { nc, info } = await pulling(t, 0, { max_waiting: 1 });
+  const pull = (inbox) => nc.publish("$JS.API.CONSUMER.MSG.NEXT.S.d", '{"batch":1,"expires":3000000000}', { reply: inbox });
+  const [one, two] = [nc.subscribe("pull.one"), nc.subscribe("pull.two")];
+  pull("pull.one");
+  await until(async () => (await info()).num_waiting === 1);
+  pull("pull.two");
+  const [msg] = await take(two, 1);
+  assert.deepEqual([msg.headers.code, msg.headers.description], [409, "Exceeded MaxWaiting"]);
+  assert.equal(one.getReceived(), 0);
 });
 
 test("consume", async (t) => {
@@ -170,9 +177,10 @@ test("consume by bytes", async (t) => {
   assert.equal((await take(await consumer.consume({ max_bytes: 1024 }), 30)).length, 30);
 });
 
+// A pull is sent once somebody reads: by iterator or, as here, by callback.
 test("consume hears heartbeats", async (t) => {
   const { consumer } = await pulling(t, 0);
-  const messages = await consumer.consume({ expires: 3000, idle_heartbeat: 500 });
+  const messages = await consumer.consume({ callback() {}, expires: 3000, idle_heartbeat: 500 });
   const beat = await first(messages.status(), ({ type }) => type === "heartbeat");
   assert.deepEqual(beat, { type: "heartbeat", lastConsumerSequence: 0, lastStreamSequence: 0 });
   await messages.close();
@@ -180,7 +188,7 @@ test("consume hears heartbeats", async (t) => {
 
 test("consume tells of its pulls and of what was left of them", async (t) => {
   const { consumer } = await pulling(t, 0);
-  const messages = await consumer.consume({ expires: 1000, max_messages: 7 });
+  const messages = await consumer.consume({ callback() {}, expires: 1000, max_messages: 7 });
   const seen = [];
   for await (const status of messages.status()) {
     seen.push(status);
@@ -201,7 +209,7 @@ test("consume stops when the consumer is deleted, if it is to", async (t) => {
 
 test("consume tells when the consumer is deleted", async (t) => {
   const { consumer, jsm } = await pulling(t, 0);
-  const messages = await consumer.consume({ expires: 2000 });
+  const messages = await consumer.consume({ callback() {}, expires: 2000 });
   const told = first(messages.status(), ({ type }) => type === "consumer_deleted");
   await until(async () => (await jsm.consumers.info("S", "d")).num_waiting === 1);
   await jsm.consumers.delete("S", "d");
@@ -259,7 +267,7 @@ test("what is not acked comes again", async (t) => {
 });
 
 test("nak brings it back at once", async (t) => {
-  const { consumer } = await pulling(t, 2, { ack_wait: nanos(60_000) });
+  const { consumer } = await pulling(t, 1, { ack_wait: nanos(60_000) });
   (await consumer.next()).nak();
   const again = await consumer.next({ expires: 2000 });
   assert.deepEqual([again.seq, again.info.deliveryCount], [1, 2]);

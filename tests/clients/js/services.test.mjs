@@ -1,7 +1,7 @@
 // Services: endpoints, groups, what they tell of themselves, errors.
 import { test } from "node:test";
 import { headers } from "@nats-io/transport-node";
-import { ServiceError, Svc } from "@nats-io/services";
+import { ServiceError, Svcm } from "@nats-io/services";
 import { Server, assert, collect, connect, refused, until, within } from "./helpers.mjs";
 
 const CONFIG = { name: "adder", version: "1.2.3", description: "adds", metadata: { a: "b" } };
@@ -9,7 +9,7 @@ const CONFIG = { name: "adder", version: "1.2.3", description: "adds", metadata:
 async function service(t, config = CONFIG) {
   const server = await Server.start(t);
   const [nc, client] = [await connect(t, server), await connect(t, server)];
-  const srv = await new Svc(nc).add(config);
+  const srv = await new Svcm(nc).add(config);
   return { server, nc, client, srv };
 }
 
@@ -56,7 +56,7 @@ test("ping, info, stats", async (t) => {
   srv.addEndpoint("sum", add);
   await nc.flush();
   await client.request("sum", "1");
-  const asking = new Svc(client).client({ strategy: "stall", maxWait: 1000, stall: 150 });
+  const asking = new Svcm(client).client({ strategy: "stall", maxWait: 1000, stall: 150 });
   for (const args of [[], ["adder"], ["adder", srv.info().id]]) {
     const [ping] = await asked(asking.ping(...args));
     assert.deepEqual([ping.type, ping.name, ping.version, ping.id], ["io.nats.micro.v1.ping_response", "adder", "1.2.3", srv.info().id]);
@@ -72,14 +72,14 @@ test("several instances share", async (t) => {
   const { nc, client } = await service(t);
   const counts = [0, 0, 0];
   for (const i of counts.keys()) {
-    const srv = await new Svc(nc).add({ name: "many", version: "1.0.0" });
+    const srv = await new Svcm(nc).add({ name: "many", version: "1.0.0" });
     srv.addEndpoint("do", (_, msg) => (counts[i]++, msg.respond("")));
   }
   await nc.flush();
   await within(Promise.all(Array.from({ length: 90 }, () => client.request("do", "", { timeout: 3000 }))));
   assert.equal(counts.reduce((a, b) => a + b), 90);
   assert.ok(counts.every((count) => count > 5), String(counts));
-  const pings = await asked(new Svc(client).client({ strategy: "stall", maxWait: 1000, stall: 200 }).ping("many"));
+  const pings = await asked(new Svcm(client).client({ strategy: "stall", maxWait: 1000, stall: 200 }).ping("many"));
   assert.equal(pings.length, 3);
 });
 
@@ -141,7 +141,7 @@ for (const config of [
   test(`${JSON.stringify(config)} is no service`, async (t) => {
     const server = await Server.start(t);
     const nc = await connect(t, server);
-    await refused((async () => new Svc(nc).add(config))());
+    await refused((async () => new Svcm(nc).add(config))());
   });
 }
 
