@@ -227,6 +227,7 @@ class TcpServer(Shell):
         self._router.set_core(self.sim._core)
         context = self.sim._core.context
         context.bell, context.burst = self._ring, _BURST
+        context.server_name = self._router.info.server_name
         self._arm()
 
     # -- time -----------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ def summary(report: str) -> str:
     """Return how many tests ran and passed, as node counts them."""
     counts = dict(re.findall(r"^# (tests|pass|fail|skipped|todo) (\d+)$", report, re.MULTILINE))
     failed = sorted(set(re.findall(r"^ *not ok \d+ - (.*)$", report, re.MULTILINE)))
-    lines = [f"{counts.get('pass', 0)} of {counts.get('tests', 0)} tests pass", *(f"  not: {name}" for name in failed)]
+    ran = int(counts.get("tests", 0)) - int(counts.get("skipped", 0))  # those that --only leaves out are skipped
+    lines = [f"{counts.get('pass', 0)} of {ran} tests pass", *(f"  not: {name}" for name in failed)]
     return "\n".join(lines)
 
 

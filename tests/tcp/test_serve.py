@@ -51,6 +51,18 @@ class Raw:
         self.writer.transport.abort()
 
 
+async def test_a_server_names_itself_alike_everywhere() -> None:
+    async with serve(name="sim-1") as server, await nats.connect(server.url) as client:
+        js = client.jetstream()
+        await js.add_stream(name="S", subjects=["s"])
+        info = json.loads((await client.request("$JS.API.STREAM.INFO.S", b"")).data)
+        assert info["cluster"]["leader"] == client._server_info["server_name"] == "sim-1"
+        heard = await client.subscribe("$JS.EVENT.ADVISORY.API")
+        await js.account_info()
+        told = json.loads((await heard.next_msg(timeout=5)).data)
+        assert (told["server"], told["client"]["server"]) == ("sim-1", "sim-1")
+
+
 # -- begin and end -----------------------------------------------------------------------------------
 
 

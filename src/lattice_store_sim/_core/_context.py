@@ -26,6 +26,8 @@ class Context:
     max_replicas: int = 1
     domain: str = ""
     """The JetStream domain; none by default."""
+    server_name: str = "SIMULATED"
+    """As the server calls itself; a shell may have a name for it."""
     interest: Interest = attrs.field(factory=Interest)
     outbox: list[Outgoing] = attrs.field(factory=list)
     burst: int | None = None

@@ -17,7 +17,6 @@ from lattice_store_sim._wire._domain import without_domain
 from lattice_store_sim._wire._publish import error_to_wire, publish
 from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
-from lattice_store_sim._wire._stream_json import SERVER_ID
 
 ROUTES: Final[tuple[Route, ...]] = (
     *_account.ROUTES,
@@ -32,7 +31,7 @@ _BY_WORDS: Final = {words: [one for one in ROUTES if one.words == words] for wor
 _MOST_WORDS: Final = max(words.count(".") + 1 for words in _BY_WORDS)
 _encode: Final = msgspec.json.Encoder().encode
 NOBODY: Final[Mapping[str, Any]] = MappingProxyType({})
-_CLIENT: Final = {"acc": ACCOUNT, "server": SERVER_ID, "kind": "Client", "client_type": "nats"}
+_CLIENT: Final = {"acc": ACCOUNT, "kind": "Client", "client_type": "nats"}
 """What is true of every client."""
 
 
@@ -125,7 +124,8 @@ class JetStreamApi:
             return
         asked = {"request": request.payload.decode(errors="replace")} if request.payload else {}
         said = {"subject": request.subject, **asked, "response": answer.decode()}
-        audit(context, self.core.now_ns, server=SERVER_ID, client={**_CLIENT, **request.client}, **said)
+        name = context.server_name
+        audit(context, self.core.now_ns, server=name, client={**_CLIENT, "server": name, **request.client}, **said)
 
 
 def _names(route: Route, tokens: list[str]) -> list[str] | None:

@@ -53,6 +53,10 @@ class ServerInfo:
     def server_id(self) -> str:
         return public_key(_SERVER_KEY, hashlib.sha256(f"server {self.seed}".encode()).digest())
 
+    @property
+    def server_name(self) -> str:
+        return self.name or self.server_id
+
     def line(self, cid: int, ip: str, *, nonce: str = "", connected: bool = False, lame_duck: bool = False) -> bytes:
         """Return INFO for one client.
 
@@ -67,7 +71,7 @@ class ServerInfo:
         commit, go_version = profile.build
         fields: dict[str, Any] = {
             "server_id": server_id,
-            "server_name": self.name or server_id,
+            "server_name": self.server_name,
             "version": profile.version,
             "proto": 1,
             "git_commit": commit,
@@ -110,7 +114,7 @@ class ServerInfo:
             return None
         flags = dict(flag.split("=") for flag in profile.feature_flags)
         server: dict[str, Any] = {
-            "name": self.name or self.server_id,
+            "name": self.server_name,
             "host": self.host,
             "id": self.server_id,
             "ver": profile.version,

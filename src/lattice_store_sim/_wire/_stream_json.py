@@ -14,8 +14,6 @@ from lattice_store_sim._core._stream import StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig, StreamSource
 from lattice_store_sim._wire._times import time_text
 
-SERVER_ID: Final = "SIMULATED"
-"""Stands where a server names itself."""
 _LEFT_OUT_IF_EMPTY: Final = frozenset(
     {
         *("description", "subjects", "no_ack", "duplicate_window", "mirror", "sources", "first_seq"),

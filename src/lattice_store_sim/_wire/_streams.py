@@ -15,7 +15,7 @@ from lattice_store_sim._wire._domain import domain_of
 from lattice_store_sim._wire._json import decode, decode_options, is_empty_object
 from lattice_store_sim._wire._pages import listed, page_of
 from lattice_store_sim._wire._routes import Request, Route
-from lattice_store_sim._wire._stream_json import SERVER_ID, info_to_json, listed_to_json
+from lattice_store_sim._wire._stream_json import info_to_json, listed_to_json
 
 _NAMES_PER_PAGE: Final = 1024
 _STREAMS_PER_PAGE: Final = 256
@@ -71,7 +71,7 @@ def _info(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     log = core.log(name, now_ns=request.now_ns)
     wire = {**info_to_json(info, profile, core.now_ns), **domain_of(core)}
     if profile.info_origin:
-        wire["cluster"] = {"leader": SERVER_ID}
+        wire["cluster"] = {"leader": core.context.server_name}
     if asked.deleted_details and (deleted := log.deleted()):
         wire["state"] |= {"deleted": deleted, "num_deleted": max(info.state.num_deleted, len(deleted))}
     elif asked.deleted_details and not log.messages:  # what a purge left behind is counted, but not listed

@@ -147,6 +147,12 @@ test("the same stream again", async (t) => {
   assert.equal(again.created, first.created);
 });
 
+test("the leader of a stream is the server itself, by name", async (t) => {
+  const { jsm, nc } = await begin(t);
+  await jsm.streams.add({ name: "S", subjects: ["s"] });
+  assert.deepEqual((await jsm.streams.info("S")).cluster, { leader: nc.info.server_name });
+});
+
 test("update", async (t) => {
   const { jsm, js } = await begin(t);
   await streamOf(jsm, js, 5);
