@@ -3,12 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createUser } from "@nats-io/nkeys";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import {
-  connect as natsConnect,
-  nkeyAuthenticator,
-  tokenAuthenticator,
-  usernamePasswordAuthenticator,
-} from "@nats-io/transport-node";
+import { connect as natsConnect, nkeyAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "@nats-io/transport-node";
 import { Server, assert, collect, connect, first, refused, take, within } from "./helpers.mjs";
 
 const file = (name) => new URL(`../tls/${name}`, import.meta.url).pathname;

@@ -1,6 +1,6 @@
 // Connecting, what the server says of itself, and the ends of connections.
 import { test } from "node:test";
-import { connect as natsConnect, headers, errors } from "@nats-io/transport-node";
+import { connect as natsConnect, headers } from "@nats-io/transport-node";
 import { Server, assert, begin, collect, connect, first, refused, take, until, within } from "./helpers.mjs";
 
 test("INFO says what the server is", async (t) => {

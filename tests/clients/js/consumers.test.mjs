@@ -1,7 +1,7 @@
 // What a JetStreamManager does with consumers.
 import { test } from "node:test";
 import { nanos } from "@nats-io/transport-node";
-import { assert, begin, collect, first, refused, refusedApi, streamOf, take, until } from "./helpers.mjs";
+import { assert, begin, collect, first, refused, refusedApi, streamOf, until } from "./helpers.mjs";
 
 test("a consumer's configuration as it is stored", async (t) => {
   const { jsm, js } = await begin(t);

@@ -1,7 +1,7 @@
 // Messages without consumers: direct get, batches of it, the last of each subject.
 import { test } from "node:test";
 import { headers } from "@nats-io/transport-node";
-import { assert, begin, collect, refused, refusedApi, until, within } from "./helpers.mjs";
+import { assert, begin, collect, refused, until, within } from "./helpers.mjs";
 
 async function direct(t, count = 6, config = {}) {
   const world = await begin(t);

@@ -2,8 +2,7 @@
 import { test } from "node:test";
 import { jetstream } from "@nats-io/jetstream";
 import { Base64KeyCodec, Kvm, KvWatchInclude, NoopKvCodecs } from "@nats-io/kv";
-import { nanos } from "@nats-io/transport-node";
-import { assert, begin, bytes, collect, connect, refused, take, text, until, within } from "./helpers.mjs";
+import { assert, begin, bytes, collect, connect, refused, take, until } from "./helpers.mjs";
 
 async function bucket(t, options = {}) {
   const world = await begin(t);

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { headers } from "@nats-io/transport-node";
 import { Objm } from "@nats-io/obj";
-import { assert, begin, bytes, collect, refused, take, text, until, within } from "./helpers.mjs";
+import { assert, begin, bytes, collect, refused, text, until } from "./helpers.mjs";
 
 async function store(t, options = {}) {
   const world = await begin(t);

@@ -1,7 +1,7 @@
 // Priority groups of pull consumers.
 import { test } from "node:test";
 import { nanos } from "@nats-io/transport-node";
-import { assert, begin, collect, first, refused, streamOf, take, until } from "./helpers.mjs";
+import { assert, begin, collect, first, refused, streamOf, until } from "./helpers.mjs";
 
 async function grouped(t, count, config) {
   const world = await begin(t);

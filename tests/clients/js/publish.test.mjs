@@ -1,7 +1,7 @@
 // Publishing to streams: what the server promises, and what it refuses.
 import { test } from "node:test";
 import { headers, nanos } from "@nats-io/transport-node";
-import { assert, begin, refused, refusedApi, streamOf, until } from "./helpers.mjs";
+import { assert, begin, refused, refusedApi, until } from "./helpers.mjs";
 
 test("an ack says where it is", async (t) => {
   const { jsm, js } = await begin(t);
