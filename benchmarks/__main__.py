@@ -77,6 +77,8 @@ def steps(size: Size, python: list[str], other: Path | None, folder: Path) -> It
         yield Step(f"rebuild-python-{OTHER_PYTHON}", [[str(other), *rebuild[1:], *few]])
     yield Step("publish", [[*python, "bench", "publish", "-o", "jsonl", *amount]])
     yield Step("sim", [[*python, "bench", "sim", "-o", "jsonl", *amount]])
+    few_starts = ["--starts", "3"] if size is QUICK else []
+    yield Step("serve", [[sys.executable, str(HERE / "bench_serve.py"), *few, *few_starts]])
     few_runs = ["--runs", "1"] if size is QUICK else []
     few_keys = ["--keys", str(size.keys)] if size is QUICK else []
     yield Step("core", [[sys.executable, str(HERE / "bench_core.py"), *size.micro]])

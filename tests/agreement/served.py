@@ -57,10 +57,16 @@ class Served:
         self.server = loop.wait(self._serving.__aenter__())
         self._client = Client(self.server.url)
         self._sids: dict[tuple[str, str], str] = {}
+        self._due_ns: int | None = None
 
     @property
     def deadline_ns(self) -> int | None:
-        return self._loop.call(lambda: self._sim._core.next_deadline_ns)
+        """When something comes due, or came due since it was last listened to: the server does not wait for that."""
+        due = (self._due_ns, self._loop.call(self._next_deadline_ns))
+        return min((one for one in due if one is not None), default=None)
+
+    def _next_deadline_ns(self) -> int | None:
+        return self._sim._core.next_deadline_ns
 
     def at(self, moment_ns: int) -> None:
         """Messages arrive when they do."""
@@ -86,6 +92,7 @@ class Served:
             idle = self._loop.call(self._idle)
             self._client.flush_and_wait(_PONG_S)  # and all it has written is here
             arrived += self._client.read(0)
+        self._due_ns = self._loop.call(self._next_deadline_ns)
         return arrived
 
     def _idle(self) -> bool:
