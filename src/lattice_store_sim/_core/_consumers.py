@@ -18,6 +18,7 @@ from lattice_store_sim._core._stream_config import ConsumerLimits
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._consumer import Consumer
+    from lattice_store_sim._core._consumer_info import ConsumerInfo
     from lattice_store_sim._core._stream import Stream
 
 Action = Literal["", "create", "update"]
@@ -37,6 +38,12 @@ def find(stream: Stream, name: str) -> Consumer:
     if consumer is None:
         raise api_error(404, 10014, "consumer not found")
     return consumer
+
+
+def sourcing(stream: Stream) -> dict[str, ConsumerInfo]:
+    """Return the consumers by which other streams take from this one, as far as they are seen."""
+    infos = (feed.consumer for feed in stream.followers)
+    return {info.name: info for info in infos if info is not None}
 
 
 def put(stream: Stream, config: ConsumerConfig, action: Action, *, pedantic: bool, now_ns: int) -> Consumer:

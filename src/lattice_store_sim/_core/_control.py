@@ -73,8 +73,20 @@ def _is_first(block: bytes, name: bytes) -> bool:
 
 def has_header(block: bytes, name: bytes, value: bytes | None = None) -> bool:
     """Return whether a block has a non-empty header, or one with that value."""
+    found = read_header(block, name)
+    return bool(found) if value is None else found == value
+
+
+def read_header(block: bytes, name: bytes) -> bytes:
+    """Return the value of a header, empty if there is none."""
     found = re.search(rb"\r\n%b: *(.*?)(?=\r\n|\Z)" % name, block, re.DOTALL)
-    return found is not None and (bool(found[1]) if value is None else found[1] == value)
+    return found[1] if found is not None else b""
+
+
+def with_header(block: bytes, name: bytes, value: bytes) -> bytes:
+    """Return a block in which a header has that value, in the place where it has one already or else at the end."""
+    changed, count = re.subn(rb"(?<=\r\n%b:)( ?)[^\r]*" % name, lambda found: found[1] + value, block, count=1)
+    return changed if count else (block[:-2] or _VERSION + b"\r\n") + b"%b: %b\r\n\r\n" % (name, value)
 
 
 def without_header(block: bytes, name: bytes, *, repeated: bool) -> bytes:

@@ -112,6 +112,9 @@ class ServerProfile:
     subjects_offset_clamped: bool = False
     """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
 
+    republish_bound: bool = False
+    """Whether a republish must be about the stream's subjects and name each wildcard, and stays as it is; without wildcards
+    its destination is literal, and ``left`` and ``right`` are unknown; up to 2.9."""
     transforms_without_wildcards: bool = True
     """Whether a subject transform's functions may do without wildcards of the source, and there is ``random``; from 2.12
     on."""
@@ -130,6 +133,8 @@ class ServerProfile:
     sources_wait_beyond_end: bool = True
     """Whether a mirror or source that starts beyond the origin's end waits for that sequence, from 2.15 on, not for the
     next."""
+    sourcing_consumers_shown: bool = True
+    """Whether an origin that does not keep messages by limits shows the consumers of mirrors and sources; from 2.14 on."""
     source_places_kept: bool = True
     """Whether a restart knows how far sources were read, from 2.15 on; before, it finds out by the messages there are."""
     recreated_origins_noticed: bool = True

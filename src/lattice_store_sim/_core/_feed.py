@@ -14,32 +14,22 @@ import msgspec
 
 from lattice_store.errors import ApiError
 from lattice_store.headers import NO_HEADERS, Headers
-from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message
-from lattice_store_sim._core import _consumer_defaults, _consumer_rules, _retention
-from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
+from lattice_store_sim._core import _retention, _sourcing
+from lattice_store_sim._core._consumer_config import TimeNs
+from lattice_store_sim._core._consumer_info import ConsumerInfo, SequencePair
 from lattice_store_sim._core._control import SOURCE, read_control, without_header, without_prefixes
 from lattice_store_sim._core._filters import compile_filters
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._position import start_of
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._sourcing import HEARTBEAT_NS, index_name
 from lattice_store_sim._core._stream_config import StreamConfig, StreamSource
 from lattice_store_sim._core._subject_transform import transform_of
 
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
 
-_HEARTBEAT_NS: Final = SECOND_NS
-_CONSUMER: Final = ConsumerConfig(
-    name="JS_SRC",
-    deliver_subject="$JS.S",
-    ack_wait=22 * 3600 * SECOND_NS,
-    max_deliver=1,
-    idle_heartbeat=_HEARTBEAT_NS,
-    flow_control=True,
-    direct=True,
-    inactive_threshold=10 * SECOND_NS,
-)
 _NOT_FOUND: Final = {"code": 404, "err_code": 10059, "description": "stream not found"}
 
 
@@ -80,25 +70,30 @@ class Feed:
         """How far it came with what was stored."""
         self._read_to = 0
         self.lag = 0
+        self.waits = False
+        """Whether a message found no room and is tried again."""
         self.heard_ns: int | None = None
         self.error: dict[str, Any] | None = None
         """Why the origin is not read."""
         self.sought = False
         """Whether the origin was looked for: a stream that was just made has not done so yet."""
         self._next = 0
+        self._began, self._delivered, self._connected_ns = _sourcing.consumer_at(source), 0, 0
+        self.stream: Stream | None = None
+        """Which takes what it reads, while it reads."""
         self._transforms = [transform_of(each.src, each.dest, profile) for each in source.subject_transforms]
 
     def copy(self) -> Feed:
         """Return the same without an origin: that of the copied server is another one."""
         copied = Feed.__new__(Feed)
-        copied.__dict__.update(self.__dict__, origin=None)
+        copied.__dict__.update(self.__dict__, origin=None, stream=None)
         return copied
 
     # -- the origin -----------------------------------------------------------------------------
 
-    def rebind(self, origin: Stream) -> None:
-        """Go on with a copy of the origin."""
-        self.origin = origin
+    def rebind(self, stream: Stream, origin: Stream) -> None:
+        """Go on with copies of both streams."""
+        self.stream, self.origin = stream, origin
 
     def start_behind(self, place: Place) -> None:
         """Go on from a place."""
@@ -106,45 +101,27 @@ class Feed:
 
     def restart(self, stream: Stream) -> None:
         """Forget what a server keeps in memory only."""
-        self.origin, self.heard_ns, self.lag = None, None, 0
+        self.origin, self.heard_ns, self.lag, self.waits = None, None, 0, False
         if not self.mirrors and not self.profile.source_places_kept:
             self.place = _last_place(stream, self)
         self.start_behind(self.place)
 
     def connect(self, stream: Stream, origin: Stream, now_ns: int) -> None:
         """Begin to read an origin, or go on where it was read before; it may refuse the consumer for that."""
-        self.error = None
+        self.origin, self.error = None, None
         if not self.mirrors and [each.src for each in self.source.subject_transforms] == [""]:
             return  # the server asks for a consumer under a subject that ends in a dot, which nobody hears
         try:
-            self._check(origin)
+            _sourcing.check(self.source, origin.config, self.profile)
         except ApiError as error:
             self.error = {"code": error.code, "err_code": error.err_code, "description": error.description}
             return
-        self.origin, self.heard_ns = origin, now_ns
+        self.stream, self.origin, self.heard_ns, self._connected_ns, self._delivered = stream, origin, now_ns, now_ns, 0
         self._next = self._connect_mirror(stream, origin) if self.mirrors else self._connect_source(stream, origin)
 
     def miss(self) -> None:
         """Find no origin."""
         self.origin, self.error = None, _NOT_FOUND if self.source.external is None else None
-
-    def _check(self, origin: Stream) -> None:
-        limits = origin.config.consumer_limits
-        config = _consumer_defaults.normalise(self._consumer(), limits, self.profile)
-        _consumer_rules.check(config, origin.config, self.profile)
-
-    def _consumer(self, sequence: int = 0, time_ns: TimeNs | None = None) -> ConsumerConfig:
-        """Return the consumer that the server makes at the origin, from the start if not from somewhere else."""
-        filters = tuple(each.src for each in self.source.subject_transforms)
-        only = filters[0] if len(filters) == 1 else self.source.filter_subject
-        config = _CONSUMER if only == "" else msgspec.structs.replace(_CONSUMER, filter_subject=only)
-        if len(filters) > 1:
-            config = msgspec.structs.replace(config, filter_subjects=filters)
-        if sequence:
-            return msgspec.structs.replace(config, deliver_policy="by_start_sequence", opt_start_seq=sequence)
-        if time_ns is not None:
-            return msgspec.structs.replace(config, deliver_policy="by_start_time", opt_start_time=time_ns)
-        return config
 
     def _connect_mirror(self, stream: Stream, origin: Stream) -> int:
         log, source = stream.log, self.source
@@ -177,7 +154,8 @@ class Feed:
         """Return where the server's consumer at the origin begins."""
         if not self.profile.sources_wait_beyond_end:
             sequence = min(sequence, origin.log.last_sequence + 1)
-        return start_of(origin.log, self._consumer(sequence, time_ns), deque(), one_per_subject=False)
+        self._began = _sourcing.consumer_at(self.source, sequence, time_ns)
+        return start_of(origin.log, self._began, deque(), one_per_subject=False)
 
     # -- messages -------------------------------------------------------------------------------
 
@@ -191,16 +169,23 @@ class Feed:
             sequence = message.sequence
             outcome = self._hand_over(stream, message, now_ns)
             if outcome == "refused":
+                self.waits = True
                 self.lag = max(0, self._count_from(sequence + 1) - 1)
                 return taken
             self._read_to, self._next = sequence, sequence + 1
             self.heard_ns, taken = now_ns, True
+            self._delivered += 1
             if outcome == "stored":
                 self.place = Place(sequence, origin.identity)
             _retention.settled(origin, (sequence,))
         self._next = max(self._next, log.last_sequence + 1)
-        self.lag = 0
+        self.lag, self.waits = 0, False
         return taken
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the origin has something that was not taken."""
+        return self.origin is not None and self._ahead(self.origin.log) is not None
 
     def _ahead(self, log: Log) -> Message | None:
         """Return the next message that is wanted; no sequence is looked at twice."""
@@ -267,12 +252,39 @@ class Feed:
         """Return up to where it is done with the origin's messages."""
         return self._next - 1
 
+    @property
+    def consumer(self) -> ConsumerInfo | None:
+        """What the origin tells of it as of a consumer, where it does."""
+        origin, stream = self.origin, self.stream
+        if origin is None or stream is None or origin.config.retention == "limits":
+            return None
+        if not self.profile.sourcing_consumers_shown:
+            return None
+        config = _sourcing.shown_consumer(stream.config, self.source, self._began, stream.context, self._connected_ns)
+        place, acted_ns = SequencePair(self._delivered, self._next - 1), self.heard_ns if self._delivered else None
+        return ConsumerInfo(
+            stream=origin.config.name,
+            name=config.name,
+            created_ns=self._connected_ns,
+            config=config,
+            delivered=place,
+            delivered_ns=acted_ns,
+            ack_floor=place,
+            acked_ns=acted_ns,
+            num_ack_pending=0,
+            num_redelivered=0,
+            num_waiting=0,
+            num_pending=0,
+            push_bound=True,
+            pause_remaining=None,
+        )
+
     # -- administration -------------------------------------------------------------------------
 
     def info(self, now_ns: int) -> FeedInfo:
         silent_ns = None if self.heard_ns is None else now_ns - self.heard_ns
         if silent_ns is not None and self.origin is not None:
-            silent_ns %= _HEARTBEAT_NS
+            silent_ns %= HEARTBEAT_NS
         place = 0 if self.mirrors else self.place.sequence
         source = self.source
         if self.mirrors and not self.sought:
@@ -304,20 +316,6 @@ def _last_place(stream: Stream, feed: Feed) -> Place:
         if told is not None and told[0] == name:
             return told[1]
     return Place()
-
-
-def index_name(source: StreamSource) -> str:
-    """Return what tells one source from another."""
-    name = source.name
-    if source.external is not None:
-        name = f"{name}:{source.external.api}"
-    if source.consumer is not None:
-        name = f"{name}:C={source.consumer.name}"
-    mappings = source.subject_transforms
-    if not mappings:
-        return f"{name} {source.filter_subject or '>'} >"
-    filters, destinations = (each.src or ">" for each in mappings), (each.dest or ">" for each in mappings)
-    return " ".join((name, "\f".join(filters), "\f".join(destinations)))
 
 
 def told_place(header: bytes) -> tuple[str, Place] | None:

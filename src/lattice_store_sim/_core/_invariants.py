@@ -26,6 +26,7 @@ def check(core: SimCore) -> None:
         _check_dedupe(name, stream)
         watched = all(cursor in stream.log.observers for cursor in stream.cursors)
         _require(watched, f"{name}: a cursor does not see what comes and goes")
+        _check_feeds(core, stream)
         for cursor in stream.cursors:
             _require(cursor.pending == _recount(stream.log, cursor), f"{name}: pending is off")
     for left, right in combinations(core.streams.values(), 2):
@@ -40,6 +41,20 @@ def check(core: SimCore) -> None:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
+
+
+def _check_feeds(core: SimCore, stream: Stream) -> None:
+    name = stream.config.name
+    for feed in stream.feeds:
+        origin = feed.origin
+        if origin is not None:
+            _require(core.streams.get(feed.source.name) is origin, f"{name}: takes from a stream that is gone")
+            _require(origin.followers.count(feed) == 1, f"{name}: its origin does not know of it")
+            _require(feed.waits or not feed.is_behind, f"{name}: has not all that its origin has for it")
+    for feed in stream.followers:
+        owner = feed.stream
+        live = owner is not None and core.streams.get(owner.config.name) is owner and feed in owner.feeds
+        _require(live and feed.origin is stream, f"{name}: followed by what does not take from it")
 
 
 def _check_config(name: str, stream: Stream) -> None:

@@ -40,7 +40,7 @@ class Links:
             if origin is None:
                 feed.miss()
             elif copied:
-                feed.rebind(origin)
+                feed.rebind(stream, origin)
             elif feed.origin is not origin:
                 feed.connect(stream, origin, now_ns)
             if feed.origin is not None:
@@ -67,6 +67,8 @@ class Links:
                     f"streams that source each other's messages for ever, such as {changed.config.name}"
                 )
             stream = ahead.popleft()
+            if now_ns >= stream.due_ns:
+                stream.advance(now_ns)
             moved = False
             for feed in stream.feeds:
                 if feed.pull(stream, now_ns):

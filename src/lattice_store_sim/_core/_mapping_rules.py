@@ -53,7 +53,7 @@ def check_late(config: StreamConfig, profile: ServerProfile, *, update: bool) ->
         ApiError: with the server's text.
     """
     republish, mapping = config.republish, config.subject_transform
-    if update and republish is not None and not republish.dest:
+    if update and republish is not None and not republish.dest and not profile.republish_bound:
         _try_late(republish.src, ">", profile, f"{_REPUBLISH} from '{republish.src}' to '>'", 10069)
         raise NotSimulatedError("a republish without a destination, which an update makes one without an end")
     if mapping is not None and not profile.transforms_checked_first:
@@ -89,10 +89,16 @@ def _settled(config: StreamConfig, republish: RePublish, profile: ServerProfile,
 
 
 def _check_republish(config: StreamConfig, republish: RePublish, profile: ServerProfile) -> None:
+    if profile.republish_bound and not any(overlap(republish.src, subject) for subject in config.subjects):
+        raise invalid(f"{_REPUBLISH} source is not valid subset of subjects")
     if any(overlap(republish.dest, subject) for subject in config.subjects):
         raise invalid(f"{_REPUBLISH} destination forms a cycle")
+    if profile.republish_bound and not republish.dest:
+        raise invalid(f"{_REPUBLISH} not valid")
     try:
         transform_of(republish.src, republish.dest, profile)
     except TransformError:
+        if profile.republish_bound:
+            raise invalid(f"{_REPUBLISH} not valid") from None
         ways = f"from '{republish.src}' to '{republish.dest}'"
         raise invalid(f"{_REPUBLISH} with transform {ways} not valid") from None

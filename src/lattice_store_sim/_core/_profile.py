@@ -48,6 +48,7 @@ _2_12: Final = attrs.evolve(
     build=("b692325", "go1.26.2"),
     feature_flags=(),
     sources_have_no_window=False,
+    sourcing_consumers_shown=False,
     api_level=3,
     stream_templates=True,
     later_fields=frozenset({"allow_batched", "sourcing", "consumer"}),
@@ -181,6 +182,7 @@ _2_10: Final = attrs.evolve(
 _2_9: Final = attrs.evolve(
     _2_10,
     version="2.9.10",
+    republish_bound=True,
     build=("", "go1.19.8"),
     sources_tell_filters=False,
     curve_key=False,

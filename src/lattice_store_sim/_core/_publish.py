@@ -176,8 +176,7 @@ def _count(stream: Stream, message: Message, control: Control) -> Message:
     if names.INCREMENT not in control:
         raise api_error(400, 10169, "message counter increment is missing")
     last = stream.log.messages.get(stream.log.subjects.last(message.subject))
-    payload = counted(None if last is None else last.payload, control[names.INCREMENT])
-    message = msgspec.structs.replace(message, payload=payload)
+    message = counted(last, message, control)
     _message_size(stream, message, control)
     return message
 

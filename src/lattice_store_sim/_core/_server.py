@@ -468,11 +468,14 @@ class SimCore:
         return info
 
     def consumer_info(self, stream: str, consumer: str, *, now_ns: int) -> ConsumerInfo:
-        return _consumers.find(self._stream(stream, now_ns), consumer).info(self.now_ns)
+        holder = self._stream(stream, now_ns)
+        sourcing = _consumers.sourcing(holder).get(consumer)
+        return _consumers.find(holder, consumer).info(self.now_ns) if sourcing is None else sourcing
 
     def list_consumers(self, stream: str, *, now_ns: int) -> list[str]:
         """Return the names of a stream's consumers, sorted."""
-        return sorted(self._stream(stream, now_ns).consumers)
+        holder = self._stream(stream, now_ns)
+        return sorted([*holder.consumers, *_consumers.sourcing(holder)])
 
     def pause_consumer(self, stream: str, consumer: str, until_ns: int | None, *, now_ns: int) -> None:
         holder = self._stream(stream, now_ns)

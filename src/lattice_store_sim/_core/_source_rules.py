@@ -10,9 +10,9 @@ import msgspec
 
 from lattice_store.errors import ApiError, NotSimulatedError, api_error
 from lattice_store.subjects import covers, is_literal, overlap
-from lattice_store_sim._core._feed import index_name
 from lattice_store_sim._core._names import is_asset_name, is_subject
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._sourcing import index_name
 from lattice_store_sim._core._stream_config import External, StreamConfig, StreamSource, SubjectMapping
 from lattice_store_sim._core._subject_rules import invalid
 from lattice_store_sim._core._subject_transform import TransformError, check_mapping

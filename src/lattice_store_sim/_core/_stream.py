@@ -214,7 +214,8 @@ class Stream:
 
     def info(self, now_ns: int) -> StreamInfo:
         feeds = [feed.info(now_ns) for feed in self.feeds]
-        return StreamInfo(self.config, self.created_ns, self.log.state(self._readers), feeds)
+        shown = sum(feed.consumer is not None for feed in self.followers)
+        return StreamInfo(self.config, self.created_ns, self.log.state(self._readers + shown), feeds)
 
     @property
     def identity(self) -> str:

@@ -59,6 +59,10 @@ _RULES: Final[tuple[tuple[_Broken, str], ...]] = (
     (_switched_off("deny_delete"), f"{_CHANGE} cancel deny message deletes"),
     (_switched_off("deny_purge"), f"{_CHANGE} cancel deny purge"),
     (_mirror_changed, _MIRROR),
+    (
+        lambda case: case.profile.republish_bound and case.new.republish != case.old.republish,
+        f"{_CHANGE} change RePublish",
+    ),
     (_switched_off("allow_msg_ttl"), "message TTL status can not be disabled"),
     (_changed("allow_msg_counter"), f"{_CHANGE} change message counter setting"),
     (_switched_off("allow_msg_schedules"), "message schedules can not be disabled"),

@@ -69,7 +69,10 @@ def _is_call(token: str) -> bool:
 
 
 def _known(profile: ServerProfile) -> list[str]:
-    return [name for name in _NAMES if name != "random" or profile.transforms_without_wildcards]
+    unknown = set() if profile.transforms_without_wildcards else {"random"}
+    if profile.republish_bound:
+        unknown |= _LEFT_AND_RIGHT
+    return [name for name in _NAMES if name not in unknown]
 
 
 # -- reading a destination --------------------------------------------------------------------------
@@ -256,7 +259,10 @@ class SubjectTransform:
         places = dict(enumerate((at for at, one in enumerate(tokens) if one == "*"), 1))
         self._rest_from = len(tokens) - 1 if rest else None
         taken = wanted[:-1] if rest else wanted
-        self._taken = [_token(one, places, tokens, profile) for one in taken]
+        if profile.republish_bound:
+            self._taken = _taken_by_old(taken, places, tokens, profile)
+        else:
+            self._taken = [_token(one, places, tokens, profile) for one in taken]
 
     def match(self, subject: str, turn: int = 0) -> str | None:
         """Return what becomes of a literal subject, None if it is not matched; *turn* stands in for a throw of dice."""
@@ -289,6 +295,17 @@ def _token(token: str, places: dict[int, int], source: Sequence[str], profile: S
         if number > len(places):
             raise _bad("wildcard index out of range", f"{token}: [{number}]")
     return _compiled(call, tuple(places.get(number, 0) for number in call.wildcards))
+
+
+def _taken_by_old(
+    taken: Sequence[str], places: dict[int, int], source: Sequence[str], profile: ServerProfile
+) -> list[Taken]:
+    """Return what the tokens become in a version that looks for functions only where there are wildcards."""
+    if not places and source[-1] != ">":
+        return [_literal(one) for one in taken]
+    if sum(_read(one, profile) is not None for one in taken) < len(places):
+        raise _bad("not using all of the token wildcard(s)", ".".join(taken))
+    return [_token(one, places, source, profile) for one in taken]
 
 
 def transform_of(source: str, destination: str, profile: ServerProfile) -> SubjectTransform | None:

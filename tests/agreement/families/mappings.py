@@ -93,6 +93,14 @@ _SPANS: list[Span] = [
 _SPANS += [
     ("2.9", "2.15", "other", ["message"]),
     (
+        *("2.9", "2.9", "STREAM.CREATE"),
+        [
+            "10052 stream configuration for republish source is not valid subset of subjects",
+            "10052 stream configuration for republish not valid",
+        ],
+    ),
+    ("2.9", "2.9", "STREAM.UPDATE", ["10052 stream configuration update can not change RePublish"]),
+    (
         *("2.9", "2.15", "publish"),
         [
             *("ok", "duplicate", "status 503", "10071 wrong last sequence", "10077 maximum messages exceeded"),

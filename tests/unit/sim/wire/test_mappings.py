@@ -100,3 +100,25 @@ def test_a_transform_comes_before_everything_else():
 def test_a_transform_that_is_refused(version, expected):
     config = {"name": "T", "subjects": ["t"], "storage": "memory", "subject_transform": {"src": "*", "dest": "x..b"}}
     assert Wire.with_stream(version).refusal("STREAM.CREATE.T", config) == expected
+
+
+@pytest.mark.pins("republish_bound")
+@per_version(("2.9", "2.9", "stream configuration update can not change RePublish"), ("2.10", "2.15", None))
+def test_an_update_of_what_is_republished(version, expected):
+    changed = {"name": "S", "subjects": ["s.>"], "storage": "memory", "republish": REPUBLISH}
+    answer = Wire.with_stream(version, republish={"src": "s.>", "dest": "out.>"})("STREAM.UPDATE.S", changed)
+    assert answer.get("error", {}).get("description") == expected
+
+
+@pytest.mark.pins("republish_bound")
+@pytest.mark.parametrize(
+    ("republish", "refusal"),
+    [
+        ({"src": "t", "dest": "out"}, "stream configuration for republish source is not valid subset of subjects"),
+        ({"src": "t.*.*", "dest": "out.$1"}, "stream configuration for republish not valid"),
+    ],
+)
+def test_what_only_2_9_refuses_to_republish(republish, refusal):
+    config = {"name": "T", "subjects": ["t.>"], "storage": "memory", "republish": republish}
+    assert Wire.with_stream("2.9").refusal("STREAM.CREATE.T", config) == (500, 10052, refusal)
+    assert Wire.with_stream("2.10")("STREAM.CREATE.T", config)["config"]["republish"] == republish
