@@ -25,6 +25,7 @@ _ACK_TIME: Final = re.compile(r"^(\$JS\.ACK(?:\.[^.]+){5}\.)\d+(\.\d+)$")
 _FLOW_CONTROL: Final = re.compile(r"(\$JS\.FC\.[^.]+\.[^.]+\.)\S+")
 _HEADER_TIME: Final = re.compile(rb"(Nats-Time-Stamp: ?)[^\r]+")
 _SOURCE_IDENTITY: Final = re.compile(rb"(Nats-Stream-Source: \S+ \d+ \S+ \S+ \S+) [A-Za-z0-9]+")
+_SOURCING_SUBJECT: Final = re.compile(r"^(\$JS\.[SM]\.)[A-Za-z0-9]+$")
 _STALLED: Final = re.compile(rb"(Nats-Consumer-Stalled: \$JS\.FC\.[^.]+\.[^.]+\.)[^\r]+")
 _PIN: Final = re.compile(rb"(Nats-Pin-Id: )[^\r]+")
 _PARSER_STATUS: Final = re.compile(rb"(Bad Request - )(?:invalid character|unexpected end|json:)[^\r]*")
@@ -77,6 +78,8 @@ def _without_times(value: Any) -> Any:
             kept[key] = _without_times(json_of(held.encode(), held))
         elif key in _PINS:
             kept[key] = "a pin"
+        elif key == "deliver_subject" and isinstance(held, str):
+            kept[key] = _SOURCING_SUBJECT.sub(r"\1<random>", held)
         elif key == "active":
             kept[key] = "never" if held < 0 else "lately"
         elif key == "sources" and isinstance(held, list) and held and "lag" in (held[0] or {}):

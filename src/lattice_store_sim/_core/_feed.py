@@ -77,7 +77,7 @@ class Feed:
         """Why the origin is not read."""
         self.sought = False
         """Whether the origin was looked for: a stream that was just made has not done so yet."""
-        self._next = 0
+        self._next = self._before = 0
         self._began, self._delivered, self._connected_ns = _sourcing.consumer_at(source), 0, 0
         self.stream: Stream | None = None
         """Which takes what it reads, while it reads."""
@@ -118,6 +118,7 @@ class Feed:
             return
         self.stream, self.origin, self.heard_ns, self._connected_ns, self._delivered = stream, origin, now_ns, now_ns, 0
         self._next = self._connect_mirror(stream, origin) if self.mirrors else self._connect_source(stream, origin)
+        self._before = self._next - 1
 
     def miss(self) -> None:
         """Find no origin."""
@@ -144,10 +145,13 @@ class Feed:
             start = self._start(origin, self._read_to + 1, None)
         elif source.opt_start_seq or anew or log.last_time_ns is None:
             start = self._start(origin, source.opt_start_seq, source.opt_start_time)
-        elif source.opt_start_time is not None:
-            start = self._start(origin, 0, TimeNs(max(source.opt_start_time, log.last_time_ns)))
         else:
-            start = self._start(origin, 0, TimeNs(log.last_time_ns) if log.first_sequence > 1 else None)
+            # A server stores a message later than the origin did; here that may be the same time.
+            later_ns = log.last_time_ns + 1
+            if source.opt_start_time is not None:
+                start = self._start(origin, 0, TimeNs(max(source.opt_start_time, later_ns)))
+            else:
+                start = self._start(origin, 0, TimeNs(later_ns) if log.first_sequence > 1 else None)
         return start
 
     def _start(self, origin: Stream, sequence: int, time_ns: TimeNs | None) -> int:
@@ -261,7 +265,9 @@ class Feed:
         if not self.profile.sourcing_consumers_shown:
             return None
         config = _sourcing.shown_consumer(stream.config, self.source, self._began, stream.context, self._connected_ns)
-        place, acted_ns = SequencePair(self._delivered, self._next - 1), self.heard_ns if self._delivered else None
+        place, acted_ns = SequencePair(0, self._before), None
+        if self._delivered:
+            place, acted_ns = SequencePair(self._delivered, self._read_to), self.heard_ns
         return ConsumerInfo(
             stream=origin.config.name,
             name=config.name,

@@ -53,6 +53,12 @@ class Links:
             if stream.feeds:
                 self.flow(stream, now_ns)
 
+    def reconnect(self, origin: Stream, consumer: str, now_ns: int) -> None:
+        """Connect anew what has lost its consumer."""
+        for feed in origin.followers:
+            if feed.consumer is not None and feed.consumer.name == consumer:
+                feed.connect(self._streams[feed], origin, now_ns)
+
     def flow(self, changed: Stream, now_ns: int) -> None:
         """Let messages go on from a stream that has changed, to all that take from it.
 

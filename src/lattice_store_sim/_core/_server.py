@@ -497,7 +497,11 @@ class SimCore:
         return start, info
 
     def delete_consumer(self, stream: str, consumer: str, *, now_ns: int) -> None:
-        _consumers.delete(self._stream(stream, now_ns), consumer, self.now_ns)
+        holder = self._stream(stream, now_ns)
+        if consumer in _consumers.sourcing(holder):
+            self._links.reconnect(holder, consumer, self.now_ns)
+        else:
+            _consumers.delete(holder, consumer, self.now_ns)
 
     # -- replays --------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 A server connects to an origin after 100 to 200 ms and hears of an idle one once a second; whatever makes a connection is
 followed by a wait for both sides to say the same. Not drawn, because a server notices it after ten seconds only: origins
 that come or go when somebody takes from them, and room that is made where a message found none. Nor what is chance:
-which of several gets a message of a work queue, and the order in which messages of several origins come together. Nor
-origins that keep messages by interest: servers from 2.14 on list a consumer there, which the simulator does not.
+which of several gets a message of a work queue, and the order in which messages of several origins come together. Origins
+that keep messages by interest are drawn from 2.14 on: before, they wait ten seconds for one who takes no more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MIRROR, _SOURCED = 3, 4
 _KINDS: list[dict[str, Any]] = [
     *[{}] * 4,
     *({"allow_direct": True}, {"max_msgs_per_subject": 1}, {"max_msgs": 3}, {"first_seq": 5}, {"max_msg_size": 50}),
-    *({"allow_rollup_hdrs": True}, {"allow_msg_ttl": True}),
+    *({"allow_rollup_hdrs": True}, {"allow_msg_ttl": True}, {"retention": "interest"}),
 ]
 _SETTINGS: list[dict[str, Any]] = [
     *[{}] * 6,
@@ -149,6 +149,8 @@ class Sources(Family):
     )
     def begin(self, kinds: tuple[dict[str, Any], ...], storages: tuple[str, ...], chosen: list[str]) -> None:
         kinds = (*kinds[:2], {**kinds[2], "max_msg_size": 50})
+        if self.profile not in ("2.14", "2.15"):
+            kinds = tuple({name: value for name, value in kind.items() if name != "retention"} for kind in kinds)
         for slot, called in enumerate(_ORIGINS):
             self.create(slot, storages[slot], **kinds[slot])
             self._origins[called] = self.stream(slot)

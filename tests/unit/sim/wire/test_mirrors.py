@@ -171,6 +171,54 @@ def test_what_finds_no_room_waits_for_it():
     assert stored(wire, "T") == {4: "o.d", 5: "o.e"}
 
 
+def test_a_work_queue_loses_what_is_taken_and_shows_who_takes_it():
+    wire = with_origin("a", "b", retention="workqueue")
+    source = {"name": "O", "filter_subject": "o.a", "opt_start_seq": 1}
+    create(wire, "S2", sources=[source])
+    mapped = [{"src": "o.b", "dest": "b"}, {"src": "o.c", "dest": ""}]
+    create(wire, "M", mirror={"name": "O", "subject_transforms": mapped})
+    assert (stored(wire, "O"), state(wire, "O")["consumer_count"]) == ({}, 2)
+    assert stored(wire, "M") == {2: "b"}
+    mirror, sourcing = wire("CONSUMER.LIST.O")["consumers"]
+    assert (mirror["name"], mirror["config"]["ack_policy"]) == ("JS_MIRROR_ih8eMwqr", "flow_control")
+    assert mirror["config"]["metadata"]["_nats.mirror.stream"] == "M"
+    assert sourcing["config"]["metadata"]["_nats.src.stream"] == "S2"
+    assert (sourcing["config"]["opt_start_seq"], sourcing["config"]["filter_subject"]) == (1, "o.a")
+    for consumer, place in ((mirror, 2), (sourcing, 1)):
+        assert (consumer["delivered"]["consumer_seq"], consumer["delivered"]["stream_seq"]) == (1, place)
+    wire("STREAM.DELETE.M")
+    assert wire("CONSUMER.NAMES.O")["consumers"] == [sourcing["name"]]
+
+
+@pytest.mark.pins("sourcing_consumers_shown")
+@pytest.mark.parametrize(("version", "names"), [("2.12", []), ("2.14", ["JS_SRC_N6lXlrSF"])])
+def test_who_takes_from_a_stream_that_keeps_messages_by_interest(version, names):
+    wire = Wire.with_stream(version, retention="interest")
+    wire("STREAM.DELETE.S")
+    wire("STREAM.CREATE.O", {"name": "O", "subjects": ["o.>"], "storage": "memory", "retention": "interest"})
+    create(wire, "S", sources=[{"name": "O"}])
+    wire.send("o.a")
+    assert (stored(wire, "O"), stored(wire, "S")) == ({}, {1: "o.a"})
+    assert (wire("CONSUMER.NAMES.O")["consumers"] or []) == names
+
+
+def test_a_counter_adds_up_what_others_have_counted():
+    wire = with_origin(allow_msg_counter=True)
+    wire("STREAM.CREATE.P", {"name": "P", "subjects": ["p.>"], "storage": "memory", "allow_msg_counter": True})
+    sources = [
+        {"name": name, "subject_transforms": [{"src": f"{name.lower()}.*", "dest": "t.$1"}]} for name in ("O", "P")
+    ]
+    create(wire, "T", subjects=["t.>"], allow_msg_counter=True, sources=sources)
+    for subject, increment in (("o.a", "5"), ("p.a", "3"), ("t.a", "1"), ("o.a", "-2")):
+        wire.send(subject, b"", f"NATS/1.0\r\nNats-Incr: {increment}\r\n\r\n".encode())
+    sums = [wire("STREAM.MSG.GET.T", {"seq": sequence})["message"]["data"] for sequence in range(1, 5)]
+    assert [base64.b64decode(each) for each in sums] == [b'{"val":"5"}', b'{"val":"8"}', b'{"val":"9"}', b'{"val":"7"}']
+    assert headers(wire, "T", 3) == ["Nats-Incr: 1", 'Nats-Counter-Sources: {"O":{"o.a":"5"},"P":{"p.a":"3"}}']
+    increment, source, counted = headers(wire, "T", 4)
+    assert (increment, counted) == ("Nats-Incr: -2", 'Nats-Counter-Sources: {"O":{"o.a":"3"},"P":{"p.a":"3"}}')
+    assert source.startswith("Nats-Stream-Source: O 2 o.* t.$1 o.a ")
+
+
 def test_an_update_goes_on_with_the_sources_that_stay():
     wire = with_origin("a")
     wire("STREAM.CREATE.P", {"name": "P", "subjects": ["p.>"], "storage": "memory"})
@@ -244,3 +292,29 @@ def test_what_expires_at_the_origin_leaves_its_marker_in_both():
     wire.now_ns += 1_500_000_000
     assert state(wire, "M")["last_seq"] == 2
     assert "Nats-Marker-Reason: MaxAge" in headers(wire, "M", 2)
+
+
+@pytest.mark.parametrize("version", ["2.9", "2.14", "2.15"])
+def test_a_restart_goes_on_where_all_was_removed(version):
+    wire = Wire.with_stream(version)
+    for name, config in {
+        "O": {"subjects": ["o.>"]},
+        "T": {"sources": [{"name": "O"}]},
+        "M": {"mirror": {"name": "O"}},
+    }.items():
+        create(wire, name, **{**config, "storage": "file"})
+    for token in "abc":
+        wire.send(f"o.{token}")
+    for name in "TM":
+        wire(f"STREAM.PURGE.{name}")
+    wire.restart()
+    wire.send("o.d")
+    assert (stored(wire, "T"), stored(wire, "M")) == ({4: "o.d"}, {4: "o.d"})
+
+
+def test_a_restart_loses_what_was_in_memory():
+    wire = with_origin("a", "b")
+    create(wire, "M", mirror={"name": "O"}, storage="file")
+    wire.restart()
+    assert stored(wire, "M") == {1: "o.a", 2: "o.b"}
+    assert wire("STREAM.INFO.M")["mirror"]["error"]["err_code"] == 10059
