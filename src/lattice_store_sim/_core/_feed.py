@@ -14,6 +14,7 @@ import msgspec
 
 from lattice_store.errors import ApiError
 from lattice_store.headers import NO_HEADERS, Headers
+from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message
 from lattice_store_sim._core import _retention, _sourcing
 from lattice_store_sim._core._consumer_config import TimeNs
@@ -30,6 +31,8 @@ from lattice_store_sim._core._subject_transform import transform_of
 if TYPE_CHECKING:
     from lattice_store_sim._core._stream import Stream
 
+_NOTICED_NS: Final = 20 * SECOND_NS
+"""How long an origin is silent before a server tells that it is gone: it looks every ten seconds for who was so for ten."""
 _NOT_FOUND: Final = {"code": 404, "err_code": 10059, "description": "stream not found"}
 
 
@@ -142,7 +145,7 @@ class Feed:
             self.place, self._read_to = Place(), 0
         self.place = Place(self.place.sequence, origin.identity)
         if self._read_to:
-            start = self._start(origin, self._read_to + 1, None)
+            start = max(self._start(origin, self._read_to + 1, None), self._read_to + 1)  # older ones are passed over
         elif source.opt_start_seq or anew or log.last_time_ns is None:
             start = self._start(origin, source.opt_start_seq, source.opt_start_time)
         else:
@@ -295,7 +298,8 @@ class Feed:
         source = self.source
         if self.mirrors and not self.sought:
             source = msgspec.structs.replace(source, filter_subject="")  # which is noted once it is put to use
-        return FeedInfo(source, place, self.lag, silent_ns, self.error)
+        noticed = silent_ns is None or silent_ns >= _NOTICED_NS
+        return FeedInfo(source, place, self.lag, silent_ns, self.error if noticed else None)
 
 
 def changed(stream: Stream, config: StreamConfig) -> list[Feed]:

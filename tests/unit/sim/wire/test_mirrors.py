@@ -126,6 +126,30 @@ def test_an_origin_that_is_not_there_yet():
     assert stored(wire, "T") == {1: "l"}
 
 
+@pytest.mark.pins("recreated_origins_noticed")
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [("2.14", {1: "o.a", 2: "o.b", 3: "o.e"}), ("2.15", {1: "o.a", 2: "o.b", 3: "o.c", 4: "o.d", 5: "o.e"})],
+)
+def test_an_origin_that_is_made_again(version, taken):
+    """A mirror goes on by sequences, a source of 2.15 begins anew."""
+    wire = Wire.with_stream(version)
+    create(wire, "O", subjects=["o.>"])
+    create(wire, "T", sources=[{"name": "O"}])
+    create(wire, "M", mirror={"name": "O"})
+    for token in "ab":
+        wire.send(f"o.{token}")
+    wire("STREAM.DELETE.O")
+    assert "error" not in wire("STREAM.INFO.T")["sources"][0]
+    wire.now_ns += 30 * 10**9
+    assert wire("STREAM.INFO.T")["sources"][0]["error"]["err_code"] == 10059
+    create(wire, "O", subjects=["o.>"])
+    for token in "cde":
+        wire.send(f"o.{token}")
+    assert stored(wire, "T") == taken
+    assert stored(wire, "M") == {1: "o.a", 2: "o.b", 3: "o.e"}
+
+
 def test_messages_go_on_from_stream_to_stream():
     wire = with_origin("a")
     create(wire, "T", sources=[{"name": "O"}])
