@@ -112,6 +112,8 @@ class ServerProfile:
     subjects_offset_clamped: bool = False
     """Whether an info shows the offset into its subjects as at most their number; up to 2.9."""
 
+    republish_tells_times: bool = True
+    """Whether a republished message tells when it was stored; from 2.10 on."""
     republish_bound: bool = False
     """Whether a republish must be about the stream's subjects and name each wildcard, and stays as it is; without wildcards
     its destination is literal, and ``left`` and ``right`` are unknown; up to 2.9."""
@@ -119,7 +121,11 @@ class ServerProfile:
     """Whether a subject transform's functions may do without wildcards of the source, and there is ``random``; from 2.12
     on."""
     transforms_checked_first: bool = True
-    """Whether a subject transform is refused with the configuration (10156), from 2.11 on; before as the stream is made."""
+    """Whether a mapping is refused with the configuration (10156, 10146), from 2.11 on; before as the stream is made."""
+    partition_counts_wrap: bool = False
+    """Whether a mapping takes of a number of partitions what 32 bits have room for; up to 2.11, then it is refused."""
+    long_numbers_wrap: bool = False
+    """Whether a mapping does so with positions and sizes; up to 2.10."""
     left_and_right_refused: bool = False
     """Whether a stream's mapping may not use ``left`` and ``right``; from 2.11 to 2.14."""
     empty_tokens_named: bool = False
@@ -130,6 +136,10 @@ class ServerProfile:
     """Whether a mirror may not leave delete markers; from 2.11 on."""
     mirrors_promoted: bool = True
     """Whether an update may make a mirror a stream of its own, from 2.12 on; before, a mirror stays what it is."""
+    creations_tell_origins: bool = True
+    """Whether the answer to a creation tells of mirror and sources as infos do; from 2.10 on."""
+    source_sizes_first: bool = False
+    """Whether the message size at a source is checked first, and nothing of a source elsewhere; up to 2.11."""
     sources_wait_beyond_end: bool = True
     """Whether a mirror or source that starts beyond the origin's end waits for that sequence, from 2.15 on, not for the
     next."""

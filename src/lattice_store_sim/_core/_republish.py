@@ -26,11 +26,13 @@ class Republisher:
     Args:
         transform: from stored subjects to where they are republished.
         headers_only: whether payloads are left out.
+        tells_times: whether headers say when a message was stored.
     """
 
-    def __init__(self, transform: SubjectTransform, *, headers_only: bool) -> None:
+    def __init__(self, transform: SubjectTransform, *, headers_only: bool, tells_times: bool) -> None:
         self._transform = transform
         self._headers_only = headers_only
+        self._tells_times = tells_times
 
     def of(self, stream: Stream, message: Message) -> Outgoing | None:
         """Return what is sent on of a message that is about to be stored, if it is."""
@@ -41,7 +43,7 @@ class Republisher:
             f"Nats-Stream: {stream.config.name}",
             f"Nats-Subject: {message.subject}",
             f"Nats-Sequence: {message.sequence}",
-            f"Nats-Time-Stamp: {_time_text(message.time_ns)}",
+            *([f"Nats-Time-Stamp: {_time_text(message.time_ns)}"] if self._tells_times else []),
             f"Nats-Last-Sequence: {stream.log.subjects.last(message.subject)}",
         ]
         if self._headers_only:
@@ -54,7 +56,9 @@ class Republisher:
 def republisher_of(republish: RePublish, profile: ServerProfile) -> Republisher | None:
     """Return what republishes as a configuration says; to no destination nothing is."""
     transform = transform_of(republish.src, republish.dest, profile)
-    return None if transform is None else Republisher(transform, headers_only=republish.headers_only)
+    if transform is None:
+        return None
+    return Republisher(transform, headers_only=republish.headers_only, tells_times=profile.republish_tells_times)
 
 
 def _time_text(time_ns: int) -> str:

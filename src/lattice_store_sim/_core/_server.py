@@ -9,7 +9,7 @@ from lattice_store.errors import ApiError, NoRespondersError, NotSimulatedError,
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
-from lattice_store_sim._core import _consumers, _stream_rules
+from lattice_store_sim._core import _consumers, _source_rules, _stream_rules
 from lattice_store_sim._core._ack import Ack
 from lattice_store_sim._core._advisories import of_stream
 from lattice_store_sim._core._consumer import Consumer
@@ -30,7 +30,6 @@ from lattice_store_sim._core._publish import UnansweredError
 from lattice_store_sim._core._pulls import PullRequest, Refusal
 from lattice_store_sim._core._room import Room
 from lattice_store_sim._core._routes import Routes
-from lattice_store_sim._core._source_rules import check_filters
 from lattice_store_sim._core._stream import Stream, StreamInfo
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._stream_updates import check_update
@@ -205,7 +204,7 @@ class SimCore:
 
     def _add_stream(self, config: StreamConfig) -> StreamInfo:
         """Return how the stream is made; what it has from others comes later."""
-        check_filters(config)
+        _source_rules.check_late(config, self.context.profile)
         if self.room is not None:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
@@ -247,6 +246,7 @@ class SimCore:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
         check_late(config, profile, update=True)
+        _source_rules.check_update_late(config, profile)
         _stream_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
         holder.consumers.run(self.now_ns)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from itertools import zip_longest
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +16,12 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._sourcing import index_name
 from lattice_store_sim._core._stream_config import External, StreamConfig, StreamSource, SubjectMapping
 from lattice_store_sim._core._subject_rules import invalid
-from lattice_store_sim._core._subject_transform import TransformError, check_mapping
+from lattice_store_sim._core._subject_transform import (
+    TransformError,
+    are_destination_tokens,
+    check_mapping,
+    transform_of,
+)
 
 Lookup = Callable[[str], StreamConfig | None]
 """Returns the configuration of the stream of that name."""
@@ -65,9 +71,7 @@ def _check_mirror(
         raise api_error(400, 10150, "mirror with multiple subject transforms cannot also have a single subject filter")
     if config.subject_delete_marker_ttl > 0 and profile.mirrors_checked_for_markers:
         raise invalid("subject delete markers forbidden on mirrors")
-    _check_transforms(mirror.subject_transforms, profile, ("mirror", 10151, 10154))
-    if _any_two(mirror.subject_transforms, overlap):
-        raise api_error(400, 10152, "mirror subject filters can not overlap")
+    _check_transforms(mirror.subject_transforms, profile, _OF_MIRROR)
     if mirror.external is not None:
         return config
     if not is_asset_name(mirror.name, slashes=profile.slashes_in_names):
@@ -93,30 +97,48 @@ def _consumer_fits(source: StreamSource) -> bool:
     return named and delivers and alone
 
 
-def _check_transforms(
-    mappings: tuple[SubjectMapping, ...], profile: ServerProfile, refusals: tuple[str, int, int]
-) -> None:
-    what, bad_source, bad_destination = refusals
-    for mapping in mappings:
-        if mapping.src and not is_subject(mapping.src):
-            raise api_error(400, bad_source, f"{what} transform source: invalid subject {mapping.src}")
-        try:
-            check_mapping(mapping.src, mapping.dest, profile)
-        except TransformError as error:
-            raise api_error(400, bad_destination, f"{what} transform: {error}") from None
+# -- mappings ---------------------------------------------------------------------------------------
 
 
-def _any_two(mappings: tuple[SubjectMapping, ...], clash: Callable[[str, str], bool]) -> bool:
-    return any(
-        clash(one.src, other.src)
-        for at, one in enumerate(mappings)
-        for beside, other in enumerate(mappings)
-        if at != beside
-    )
+class _Refusals(NamedTuple):
+    """What mappings of a mirror, or of a source, are refused with, and which two filters clash."""
+
+    what: str
+    bad_source: int
+    bad_destination: int
+    overlapping: tuple[int, str]
+    clash: Callable[[str, str], bool]
 
 
 def _is_within(narrower: str, wider: str) -> bool:
     return wider == ">" or ("" not in (narrower, wider) and covers(wider, narrower))
+
+
+_OF_MIRROR: Final = _Refusals("mirror", 10151, 10154, (10152, "mirror subject filters can not overlap"), overlap)
+_OF_SOURCE: Final = _Refusals("source", 10145, 10146, (10147, "source filters can not overlap"), _is_within)
+
+
+def _check_transforms(mappings: tuple[SubjectMapping, ...], profile: ServerProfile, refusals: _Refusals) -> None:
+    if profile.transforms_checked_first:
+        for mapping in mappings:
+            _check_transform(mapping, profile, refusals)
+    elif refusals is _OF_SOURCE and any(not are_destination_tokens(each.dest, profile) for each in mappings):
+        raise api_error(400, refusals.bad_destination, "source transform destination is invalid")
+    for at, one in enumerate(mappings):
+        if not profile.transforms_checked_first and not is_subject(one.src):
+            raise api_error(400, refusals.bad_source, f"{refusals.what} subject filter is invalid")
+        if any(refusals.clash(one.src, other.src) for beside, other in enumerate(mappings) if at != beside):
+            raise api_error(400, *refusals.overlapping)
+
+
+def _check_transform(mapping: SubjectMapping, profile: ServerProfile, refusals: _Refusals) -> None:
+    what = refusals.what
+    if mapping.src and not is_subject(mapping.src):
+        raise api_error(400, refusals.bad_source, f"{what} transform source: invalid subject {mapping.src}")
+    try:
+        check_mapping(mapping.src, mapping.dest, profile)
+    except TransformError as error:
+        raise api_error(400, refusals.bad_destination, f"{what} transform: {error}") from None
 
 
 def _is_smaller(config: StreamConfig, origin: StreamConfig) -> bool:
@@ -124,6 +146,8 @@ def _is_smaller(config: StreamConfig, origin: StreamConfig) -> bool:
 
 
 # -- sources ----------------------------------------------------------------------------------------
+
+_SOURCE_TOO_BIG: Final = (10046, "stream source must have max message size >= target")
 
 
 def _check_each_source(config: StreamConfig, profile: ServerProfile, lookup: Lookup) -> None:
@@ -137,22 +161,24 @@ def _check_each_source(config: StreamConfig, profile: ServerProfile, lookup: Loo
         if (key := index_name(source)) in seen:
             raise api_error(400, 10140, "duplicate source configuration detected")
         seen.add(key)
-        _check_source(source, profile)
+        origin = lookup(source.name) if source.external is None else None
+        too_small = origin is not None and _is_smaller(config, origin)
+        if too_small and profile.source_sizes_first:
+            raise api_error(400, *_SOURCE_TOO_BIG)
+        if source.external is None or not profile.source_sizes_first:
+            _check_source(source, profile)
         if source.consumer is not None:
             if (named := (source.name, source.consumer.name)) in consumers:
                 raise api_error(400, 10216, "duplicate stream source consumer detected")
             consumers.add(named)
-        origin = lookup(source.name) if source.external is None else None
-        if origin is not None and _is_smaller(config, origin):
-            raise api_error(400, 10046, "stream source must have max message size >= target")
+        if too_small:
+            raise api_error(400, *_SOURCE_TOO_BIG)
 
 
 def _check_source(source: StreamSource, profile: ServerProfile) -> None:
     if source.filter_subject and source.subject_transforms:
         raise api_error(400, 10144, "source with multiple subject transforms cannot also have a single subject filter")
-    _check_transforms(source.subject_transforms, profile, ("source", 10145, 10146))
-    if _any_two(source.subject_transforms, _is_within):
-        raise api_error(400, 10147, "source filters can not overlap")
+    _check_transforms(source.subject_transforms, profile, _OF_SOURCE)
     if not _consumer_fits(source):
         raise api_error(400, 10215, "stream source consumer config is invalid")
 
@@ -225,22 +251,51 @@ def _check_source_cycle(config: StreamConfig, source: StreamSource) -> None:
 # -- what is noticed later --------------------------------------------------------------------------
 
 
-def check_filters(config: StreamConfig) -> None:
-    """Refuse filters that are none, as a server does only when it makes the stream.
+def check_late(config: StreamConfig, profile: ServerProfile) -> None:
+    """Refuse filters and mappings that are none, as a server does only when it makes the stream.
 
     Raises:
         ApiError: with the server's text.
     """
     mirror = config.mirror
-    if mirror is not None and _has_bad_filter(mirror):
+    if mirror is not None and not mirror.subject_transforms and _is_no_filter(mirror.filter_subject):
         raise _not_made(f"subject filter '{mirror.filter_subject}' for the mirror invalid subject")
-    for source in config.sources or ():
-        if source is not None and _has_bad_filter(source):
-            raise _not_made(f"subject filter '{source.filter_subject}' for the source: invalid subject")
+    if mirror is not None:
+        for mapping in mirror.subject_transforms:
+            _try_late(mapping, profile, "mirror")
+    for source in filter(None, config.sources or ()):
+        filters = [each.src for each in source.subject_transforms] or [source.filter_subject]
+        for filter_, mapping in zip_longest(filters, source.subject_transforms):
+            if _is_no_filter(filter_):
+                raise _not_made(f"subject filter '{filter_}' for the source: invalid subject")
+            if mapping is not None:
+                _try_late(mapping, profile, "source")
 
 
-def _has_bad_filter(source: StreamSource) -> bool:
-    return bool(source.filter_subject) and not is_subject(source.filter_subject)
+def check_update_late(config: StreamConfig, profile: ServerProfile) -> None:
+    """Refuse mappings of sources that are none, as a server does only when it changes the stream.
+
+    Raises:
+        ApiError: with the server's text.
+    """
+    try:
+        for source in filter(None, config.sources or ()):
+            for mapping in source.subject_transforms:
+                transform_of(mapping.src, mapping.dest, profile)
+    except TransformError as error:
+        raise api_error(500, 10069, f"unable to get subject transform for source: {error}") from None
+
+
+def _is_no_filter(subject: str) -> bool:
+    return bool(subject) and not is_subject(subject)
+
+
+def _try_late(mapping: SubjectMapping, profile: ServerProfile, what: str) -> None:
+    try:
+        transform_of(mapping.src, mapping.dest, profile)
+    except TransformError as error:
+        ways = f"from '{mapping.src}' to '{mapping.dest}'"
+        raise _not_made(f"subject transform {ways} for the {what}: {error}") from None
 
 
 def _not_made(text: str) -> ApiError:

@@ -15,6 +15,7 @@ from lattice_store_sim._core._profile import ServerProfile
 _ARGUMENTS: Final = re.compile(r",[\t\n\f\r ]*")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _INT32: Final = 2**31
+_INT64: Final = 2**63
 _UINT32: Final = 2**32
 _FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
 _STIR: Final = 0x9E3779B97F4A7C15  # makes of neighbouring turns numbers that have nothing to do with each other
@@ -96,16 +97,17 @@ def _read(token: str, profile: ServerProfile) -> _Call | None:
                 case "wildcard":
                     return _read_wildcard(call)
                 case "partition":
-                    return _read_partition(call, alone=profile.transforms_without_wildcards)
+                    return _read_partition(call, profile)
                 case "random":
                     return _read_random(call)
                 case _:
-                    return _read_pair(call)
+                    return _read_pair(call, wraps=profile.long_numbers_wrap)
     raise _bad("unknown function", token)
 
 
 def _number(text: str) -> int | None:
-    return int(text) if _NUMBER.fullmatch(text) else None
+    number = int(text) if _NUMBER.fullmatch(text) else _INT64
+    return number if -_INT64 <= number < _INT64 else None
 
 
 def _argument(call: _Call, text: str) -> int:
@@ -115,8 +117,11 @@ def _argument(call: _Call, text: str) -> int:
     return number
 
 
-def _small(call: _Call, text: str) -> int:
+def _small(call: _Call, text: str, *, wraps: bool) -> int:
+    """Return a number that 32 bits have room for; of a larger one what they have of it, where it is not refused."""
     number = _argument(call, text)
+    if wraps:
+        return (number + _INT32) % _UINT32 - _INT32
     if number >= _INT32:
         raise _bad("function argument is invalid or in the wrong format", call.token)
     return number
@@ -136,20 +141,20 @@ def _read_wildcard(call: _Call) -> _Call:
     return call._replace(wildcards=(_argument(call, call.arguments[0]),))
 
 
-def _read_partition(call: _Call, *, alone: bool) -> _Call:
-    if len(call.arguments) < 2 and not alone:
+def _read_partition(call: _Call, profile: ServerProfile) -> _Call:
+    if len(call.arguments) < 2 and not profile.transforms_without_wildcards:
         raise _bad("not enough arguments passed to the function", call.token)
-    number = _small(call, call.arguments[0])
+    number = _small(call, call.arguments[0], wraps=profile.partition_counts_wrap)
     return call._replace(number=number, wildcards=tuple(_argument(call, each) for each in call.arguments[1:]))
 
 
 def _read_random(call: _Call) -> _Call:
     if len(call.arguments) != 1:
         raise _bad("not enough arguments passed to the function", call.token)
-    return call._replace(number=_small(call, call.arguments[0]))
+    return call._replace(number=_small(call, call.arguments[0], wraps=False))
 
 
-def _read_pair(call: _Call) -> _Call:
+def _read_pair(call: _Call, *, wraps: bool) -> _Call:
     """Read a function of a wildcard and a position, size or delimiter."""
     _check_count(call, 2)
     wildcards = (_argument(call, call.arguments[0]),)
@@ -158,7 +163,7 @@ def _read_pair(call: _Call) -> _Call:
         if " " in second or "." in second:
             raise _bad("function argument is invalid or in the wrong format", call.token)
         return call._replace(wildcards=wildcards, text=second)
-    number = _small(call, second)
+    number = _small(call, second, wraps=wraps)
     if number < -_INT32:
         raise _bad("function argument is invalid or in the wrong format", call.token)
     return call._replace(wildcards=wildcards, number=number)
@@ -325,6 +330,20 @@ def check_mapping(source: str, destination: str, profile: ServerProfile) -> None
     """
     if not destination:
         return
+    _check_tokens(destination, profile)
+    SubjectTransform(source, destination, profile)
+
+
+def are_destination_tokens(destination: str, profile: ServerProfile) -> bool:
+    """Return whether each token of a destination is one, whatever the source is."""
+    try:
+        _check_tokens(destination, profile)
+    except TransformError:
+        return not destination
+    return True
+
+
+def _check_tokens(destination: str, profile: ServerProfile) -> None:
     tokens = destination.split(".")
     for at, token in enumerate(tokens):
         if not token or ">" in tokens[:at]:
@@ -336,4 +355,3 @@ def check_mapping(source: str, destination: str, profile: ServerProfile) -> None
                 raise _bad("unknown function", token)
         elif not {*"\t\n\f\r "}.isdisjoint(token):
             raise TransformError(f"{_INVALID}: invalid transform")
-    SubjectTransform(source, destination, profile)

@@ -79,7 +79,7 @@ def listed_to_json(info: StreamInfo, profile: ServerProfile, now_ns: int) -> dic
         "state": state_to_json(info.state),
     }
     feeds = [_feed_to_json(feed, profile) for feed in info.feeds]
-    if info.config.mirror is not None:
+    if feeds and info.config.mirror is not None:
         wire["mirror"] = feeds[0]
     elif feeds:
         wire["sources"] = feeds

@@ -44,6 +44,8 @@ def _create(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     profile = core.context.profile
     asked = decode(request.payload, _StreamRequest, profile)
     info = core.create_stream(asked.config(), stream=name, pedantic=asked.pedantic, now_ns=request.now_ns)
+    if not profile.creations_tell_origins:
+        info = msgspec.structs.replace(info, feeds=[])
     return {**info_to_json(info, profile, core.now_ns), "did_create": True}
 
 

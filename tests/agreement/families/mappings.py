@@ -3,6 +3,8 @@
 Not drawn: ``random`` of more than one number; on 2.10 and 2.11 partitions of 0, which end the server; in 2.10 transforms
 in updates, which leave half a change behind if they are refused; a republish
 without a destination, which an update makes one to where the messages come from (stream.go, ``updateWithAdvisory``);
+a republish to where a stream's one literal subject is found only by a function, which goes round
+until the headers are full;
 streams that store what is republished, with a time in a header whose length, and with it the stream's, is chance.
 """
 
@@ -135,6 +137,8 @@ class Mappings(Family):
             }
         if drawn["republish"] is not None:  # to where it comes from it must be refused, or it would go round for ever
             source, destination, (src, dest), headers_only = drawn["republish"]
+            if drawn["subjects"] not in (["0.>"], ["0.*", "0.*.*"]):
+                destination = "out."
             config["republish"] = {
                 "src": self._below(source + src) if source else src,
                 "dest": self._below(destination + dest),

@@ -98,3 +98,28 @@ def test_functions_without_wildcards(version, taken, destination):
     else:
         with pytest.raises(TransformError):
             SubjectTransform("a", destination, profile_of(version))
+
+
+@pytest.mark.pins("partition_counts_wrap")
+@pytest.mark.parametrize(("version", "expected"), [("2.9", "1963738095"), ("2.11", "1963738095"), ("2.12", None)])
+def test_more_partitions_than_32_bits_have_room_for(version, expected):
+    maps("*", "{{partition(2147483648,1)}}", version, "p", expected)
+
+
+@pytest.mark.pins("long_numbers_wrap")
+@pytest.mark.parametrize(("version", "expected"), [("2.10", "a"), ("2.11", None)])
+@pytest.mark.parametrize("size", ["2147483648", "-2147483649"])
+def test_a_size_beyond_32_bits(version, expected, size):
+    maps("*", f"{{{{slicefromleft(1,{size})}}}}", version, "a", expected)
+
+
+def test_no_number_is_beyond_64_bits():
+    maps("*", "{{wildcard(9223372036854775808)}}", "2.10", "a", None)
+
+
+def maps(source, destination, version, subject, expected):
+    if expected is None:
+        with pytest.raises(TransformError, match="invalid or in the wrong format"):
+            SubjectTransform(source, destination, profile_of(version))
+    else:
+        assert SubjectTransform(source, destination, profile_of(version)).match(subject) == expected

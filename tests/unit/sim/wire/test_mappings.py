@@ -122,3 +122,11 @@ def test_what_only_2_9_refuses_to_republish(republish, refusal):
     config = {"name": "T", "subjects": ["t.>"], "storage": "memory", "republish": republish}
     assert Wire.with_stream("2.9").refusal("STREAM.CREATE.T", config) == (500, 10052, refusal)
     assert Wire.with_stream("2.10")("STREAM.CREATE.T", config)["config"]["republish"] == republish
+
+
+@pytest.mark.pins("republish_tells_times")
+@per_version(("2.9", "2.9", []), ("2.10", "2.15", ["Nats-Time-Stamp"]))
+def test_when_what_is_sent_on_was_stored(version, expected):
+    wire = Wire.with_stream(version, republish={"src": ">", "dest": "out.>"})
+    [outgoing] = sent_on(wire, "s.a", b"one")
+    assert [line[:15] for line in outgoing.headers.decode().split("\r\n") if "Time" in line] == expected

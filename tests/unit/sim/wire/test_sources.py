@@ -103,3 +103,85 @@ def test_where_a_restart_goes_on(version, expected):
     state = wire("STREAM.INFO.T", {"deleted_details": True})["state"]
     there = set(range(state["first_seq"], state["last_seq"] + 1)) - set(state.get("deleted", ()))
     assert [wire("STREAM.MSG.GET.T", {"seq": sequence})["message"]["subject"] for sequence in sorted(there)] == expected
+
+
+@pytest.mark.pins("creations_tell_origins")
+@per_version(("2.9", "2.9", False), ("2.10", "2.15", True))
+def test_what_the_answer_to_a_creation_tells_of_origins(version, expected):
+    wire = from_an_origin(version)
+    mirror = wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O"}, "storage": "memory"})
+    sourced = wire("STREAM.CREATE.N", {"name": "N", "sources": [{"name": "O"}], "storage": "memory"})
+    assert ("mirror" in mirror, "sources" in sourced) == (expected, expected)
+    assert "mirror" in wire("STREAM.INFO.M")
+
+
+ELSEWHERE = {"api": "$JS.e.API", "deliver": "d"}
+OUT_OF_RANGE = "invalid mapping destination: wildcard index out of range in $2: [2]"
+
+
+def refusal(version, verb, config):
+    wire = from_an_origin(version)
+    name = "T" if verb == "UPDATE" else "N"
+    error = wire(f"STREAM.{verb}.{name}", {"name": name, "storage": "memory", **config}).get("error")
+    return error and (error["code"], error["err_code"], error["description"])
+
+
+@pytest.mark.pins("source_sizes_first")
+@per_version(
+    ("2.10", "2.11", (400, 10046, "stream source must have max message size >= target")),
+    ("2.12", "2.15", (400, 10146, f"source transform: {OUT_OF_RANGE}")),
+)
+def test_the_size_of_messages_and_a_mapping_that_is_none(version, expected):
+    wire = Wire.with_stream(version)
+    wire("STREAM.CREATE.O", {"name": "O", "subjects": ["o.>"], "storage": "memory", "max_msg_size": 50})
+    config = {"name": "N", "sources": [mapped("*", "$2")], "storage": "memory", "max_msg_size": 20}
+    error = wire("STREAM.CREATE.N", config)["error"]
+    assert (error["code"], error["err_code"], error["description"]) == expected
+
+
+@pytest.mark.pins("source_sizes_first")
+@per_version(
+    ("2.10", "2.11", (500, 10049, f"subject transform from '*' to '$2' for the source: {OUT_OF_RANGE}")),
+    ("2.12", "2.15", (400, 10146, f"source transform: {OUT_OF_RANGE}")),
+)
+def test_a_mapping_that_is_none_of_a_source_elsewhere(version, expected):
+    assert refusal(version, "CREATE", {"sources": [mapped("*", "$2") | {"external": ELSEWHERE}]}) == expected
+
+
+def mapped(source, destination):
+    return {"name": "O", "subject_transforms": [{"src": source, "dest": destination}]}
+
+
+@pytest.mark.pins("transforms_checked_first")
+@pytest.mark.parametrize(
+    ("verb", "config", "expected"),
+    [
+        ("CREATE", {"sources": [mapped("", "x.>")]}, (400, 10145, "source subject filter is invalid")),
+        ("CREATE", {"sources": [mapped("a..b", "x")]}, (400, 10145, "source subject filter is invalid")),
+        (
+            "CREATE",
+            {"sources": [mapped("a", "{{unheard(1)}}")]},
+            (400, 10146, "source transform destination is invalid"),
+        ),
+        (
+            *("CREATE", {"sources": [mapped(">", "t")]}),
+            (500, 10049, "subject transform from '>' to 't' for the source: invalid subject"),
+        ),
+        (
+            *("CREATE", {"sources": [mapped("o..*", "{{x}}") | {"external": ELSEWHERE}]}),
+            (500, 10049, "subject filter 'o..*' for the source: invalid subject"),
+        ),
+        ("CREATE", {"mirror": mapped("a..b", "x")}, (400, 10151, "mirror subject filter is invalid")),
+        (
+            *("CREATE", {"mirror": mapped("*", "$2")}),
+            (500, 10049, f"subject transform from '*' to '$2' for the mirror: {OUT_OF_RANGE}"),
+        ),
+        (
+            "UPDATE",
+            {"sources": [mapped(">", "t")]},
+            (500, 10069, "unable to get subject transform for source: invalid subject"),
+        ),
+    ],
+)
+def test_mappings_that_2_10_refuses(verb, config, expected):
+    assert refusal("2.10", verb, config) == expected
