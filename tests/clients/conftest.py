@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 KEPT = "KEPT"
 """A stream that keeps a shared server from removing its store, which another test's stream may then not find."""
 
-AWAITED = ("test_a_batch", "test_a_schedule[", "test_schedules_that", "allow_atomic", "acks-by-flow-control")
+AWAITED = ("test_a_batch", "test_a_schedule[", "test_schedules_that", "allow_atomic")
 """What the simulator does not do yet. Strict: who makes it do so takes the name off here."""
 
 Connect = Callable[..., Awaitable[Client]]

@@ -165,14 +165,23 @@ class Acks:
     def _longest_wait_ns(self) -> int:
         return max([*self._config.backoff, self._config.ack_wait])
 
+    @property
+    def _waits_for_ever(self) -> bool:
+        """Whether no ack wait ever ends, and the server never looks through what is pending."""
+        return self._config.ack_policy == "flow_control"
+
     def _await(self, sequence: int, since_ns: int, now_ns: int) -> None:
-        self._rounds = True
         self._since_ns[sequence] = since_ns
+        if self._waits_for_ever:
+            return
+        self._rounds = True
         heappush(self._due, (max(now_ns, since_ns + self._wait_ns(sequence)), sequence))
 
     def await_unqueued(self, now_ns: int) -> None:
         """Queue what a purge took from the queue when the server looks at it again: after the longest wait."""
         unqueued, self.unqueued = self.unqueued, []
+        if self._waits_for_ever:
+            return
         for sequence in unqueued:
             if sequence in self.pending:
                 heappush(self._due, (max(now_ns, self._since_ns[sequence] + self._longest_wait_ns), sequence))
@@ -226,6 +235,8 @@ class Acks:
     def plan_round(self, first: int, now_ns: int) -> None:
         """Let the next round find out what is pending and gone, and set the floor when nothing is pending."""
         self.stale &= self.pending.keys()
+        if self._waits_for_ever:
+            return
         shows = self._profile.last_round_moves_floor and not self._profile.giving_up_moves_floor
         last_round = shows and self._rounds and not self.pending
         if self._round_ns is None and (last_round or any(sequence < first for sequence in self.stale)):
@@ -246,14 +257,15 @@ class Acks:
     def reconfigure(self, config: ConsumerConfig, now_ns: int) -> None:
         """Judge what is pending by another ack wait, backoff or number of deliveries."""
         self._config = self.record.config = config
-        self._due = [(max(now_ns, self._since_ns[each] + self._wait_ns(each)), each) for each in self.pending]
+        waiting = () if self._waits_for_ever else self.pending
+        self._due = [(max(now_ns, self._since_ns[each] + self._wait_ns(each)), each) for each in waiting]
         heapify(self._due)
 
     # -- acks -----------------------------------------------------------------------------------
 
     def ack(self, sequence: int, consumer_sequence: int) -> Sequence[int]:
         """Take an ack; return what the consumer may be done with now."""
-        if self._config.ack_policy == "all":
+        if self._config.ack_policy in ("all", "flow_control"):
             return self._ack_all(sequence, consumer_sequence)
         first_delivery = self._forget(sequence)
         if first_delivery is not None:

@@ -77,7 +77,8 @@ class Consumer(ConsumerState):
             self.pulls.review(now_ns, self._last, dry=True)
             self._signalled = True
         if self.push is not None and _has_come(self.push.deadline_ns, now_ns):
-            self.push.beat(now_ns, self._last)
+            must_answer = self._acked_by_answers and bool(self.acks.pending)
+            self.push.beat(now_ns, self._last, must_answer=must_answer)
 
     def _look_at_idleness(self, now_ns: int) -> None:
         self.pulls.review(now_ns, self._last, dry=True)
@@ -229,7 +230,7 @@ class Consumer(ConsumerState):
             if request.left <= 0 < request.bytes_left and context.profile.full_batches_told:
                 context.send(request.status(409, "Batch Completed"))
         elif self.push is not None:
-            self.push.send(delivery, now_ns)
+            self.push.send(delivery, now_ns, must_answer=self._acked_by_answers and self.acks.full)
         if self.config.ack_policy == "none":
             self._settle([sequence])
 
@@ -317,10 +318,25 @@ class Consumer(ConsumerState):
             else:
                 self._delivered_ns = now_ns
 
-    def answer_flow_control(self, subject: str) -> None:
-        """Take a client's answer to a flow control request."""
-        if self.push is not None and self.push.answered(subject):
-            self._signalled = True
+    @property
+    def _acked_by_answers(self) -> bool:
+        return self.config.ack_policy == "flow_control"
+
+    def answer_flow_control(self, subject: str, last: tuple[int, int], now_ns: int) -> None:
+        """Take a client's answer to a flow control request.
+
+        Args:
+            subject: what the request asked for.
+            last: consumer and stream sequence of the last message it has, up to which it acks them all, 0 for none.
+            now_ns: the time.
+        """
+        if self.push is None or not self.push.answered(subject):
+            return
+        self._signalled = True
+        consumer_sequence, sequence = last
+        if self._acked_by_answers and sequence > 0 and not self.acks.is_below_floor(sequence, consumer_sequence):
+            self._settle(self.acks.ack(sequence, consumer_sequence))
+            self._acked_ns = now_ns
 
     def interest_changed(self, now_ns: int) -> None:
         """Look whether anybody listens to the deliver subject."""

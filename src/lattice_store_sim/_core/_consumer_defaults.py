@@ -68,11 +68,13 @@ def refuse_corrections(config: ConsumerConfig, limits: ConsumerLimits, profile: 
             raise api_error(400, 10157, f"pedantic mode: {text}")
 
 
-def normalise(config: ConsumerConfig, limits: ConsumerLimits, profile: ServerProfile) -> ConsumerConfig:
-    """Fill in the server's defaults and what the stream's *limits* say."""
+def normalise(
+    config: ConsumerConfig, limits: ConsumerLimits, profile: ServerProfile, *, pedantic: bool = False
+) -> ConsumerConfig:
+    """Fill in the server's defaults and what the stream's *limits* say; a *pedantic* request gets less help."""
     if profile.low_consumer_numbers_raised:
         config = _raise_low_numbers(config)
-    if config.ack_policy == "flow_control":
+    if config.ack_policy == "flow_control" and not pedantic:
         config = msgspec.structs.replace(config, flow_control=True, idle_heartbeat=SECOND_NS)
     acknowledged = config.ack_policy != "none"
     return msgspec.structs.replace(

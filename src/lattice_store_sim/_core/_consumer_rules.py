@@ -325,7 +325,5 @@ def refuse_unsimulated(config: ConsumerConfig) -> None:
     Raises:
         NotSimulatedError: names the setting.
     """
-    if config.ack_policy == "flow_control":
-        raise NotSimulatedError("the ack policy 'flow_control' is not simulated")
     if config.direct or config.sourcing:
         raise NotSimulatedError("consumers that mirror or source a stream ('direct', 'sourcing') are not simulated")

@@ -66,7 +66,7 @@ def put(stream: Stream, config: ConsumerConfig, action: Action, *, pedantic: boo
         config = msgspec.structs.replace(config, pause_until=existing.config.pause_until)
     if pedantic:
         _consumer_defaults.refuse_corrections(config, limits, profile)
-    config = _consumer_defaults.normalise(config, limits, profile)
+    config = _consumer_defaults.normalise(config, limits, profile, pedantic=pedantic)
     _consumer_rules.check(config, stream.config, profile)
     if existing is not None:
         _update(stream, existing, config, must_be_equal=action == "create", now_ns=now_ns)

@@ -2,6 +2,7 @@
 
 Flow control: when half of the window is under way the receiver is asked to answer; until it does, no more than the
 window is sent. Each answer doubles the window (nats-server consumer.go, ``needFlowControl``, ``processFlowControl``).
+Where answers are acks, the receiver is also asked when no more may be delivered without one, and when it is silent.
 """
 
 from __future__ import annotations
@@ -56,13 +57,15 @@ class Push:
 
     # -- sending --------------------------------------------------------------------------------
 
-    def send(self, delivery: Delivery, now_ns: int) -> None:
-        """Send a message; ask the receiver to answer if much is under way."""
+    def send(self, delivery: Delivery, now_ns: int, *, must_answer: bool = False) -> None:
+        """Send a message; ask the receiver to answer if much is under way, or if nothing more comes before it does."""
         outgoing = delivery.to(self.config.deliver_subject)
         self.context.send(outgoing)
         self.spoke(now_ns)
         if self.windowed:
             self.note_sent(outgoing)
+            if must_answer and not self._asked:
+                self._ask()
 
     def spoke(self, now_ns: int) -> None:
         """Note that the silence begins anew."""
@@ -109,9 +112,11 @@ class Push:
         )  # negative where versions up to 2.11 accept that: no beat, and no end of them
         return self._silent_since_ns + beat_ns if beat_ns > 0 else None
 
-    def beat(self, now_ns: int, last: tuple[int, int]) -> None:
-        """Break the silence, if anybody listens."""
+    def beat(self, now_ns: int, last: tuple[int, int], *, must_answer: bool = False) -> None:
+        """Break the silence, if anybody listens; ask for an answer if acks are awaited that only come with one."""
         self._silent_since_ns = now_ns
         if self.active:
             to = self.config.deliver_subject
             self.context.send(idle_heartbeat(to, *last, self._asked))
+            if must_answer and not self._asked:
+                self._ask()

@@ -433,8 +433,17 @@ class SimCore:
         told.ack(ack, reply, self.now_ns)
         self._run(holder)
 
-    def answer_flow_control(self, stream: str, consumer: str, subject: str, *, now_ns: int) -> None:
+    def answer_flow_control(
+        self, stream: str, consumer: str, subject: str, *, last: tuple[int, int] = (0, 0), now_ns: int
+    ) -> None:
         """Answer a flow control request of a push consumer by the subject it asked for.
+
+        Args:
+            stream: whose consumer it is.
+            consumer: its name.
+            subject: what the request asked for.
+            last: consumer and stream sequence of the last message that the client has; it may ack all up to there.
+            now_ns: when.
 
         Raises:
             NoRespondersError: there is no such consumer, or it has no flow control.
@@ -442,7 +451,7 @@ class SimCore:
         holder, told = self._consumer(stream, consumer, now_ns)
         if not told.config.flow_control:
             raise NoRespondersError(f"{consumer} has no flow control")
-        told.answer_flow_control(subject)
+        told.answer_flow_control(subject, last, self.now_ns)
         self._run(holder)
 
     def _consumer(self, stream: str, name: str, now_ns: int) -> tuple[Stream, Consumer]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from lattice_store.errors import ApiError, NoRespondersError
 from lattice_store_sim._core._ack import Ack, Kind
+from lattice_store_sim._core._control import read_header
 from lattice_store_sim._core._durations import duration_of
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PlainRequest, PullRequest, Refusal
@@ -27,6 +28,8 @@ TO_CONSUMERS: Final = (_ACK, _FLOW_CONTROL)
 _ACK_TOKENS: Final = 7
 """Of an ack subject behind its prefix: stream, consumer, deliveries, both sequences, time, pending."""
 _FLOW_CONTROL_TOKENS: Final = 3
+_LAST_CONSUMER: Final = b"Nats-Last-Consumer"
+_LAST_STREAM: Final = b"Nats-Last-Stream"
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]{1,18}")
 _IMPOSSIBLE: Final = 2**64 - 1
 """What the server reads from a token that is no number."""
@@ -118,4 +121,11 @@ def _answer_flow_control(core: SimCore, request: Request) -> None:
     tokens = request.subject.removeprefix(_FLOW_CONTROL).split(".")
     if len(tokens) != _FLOW_CONTROL_TOKENS:
         raise NoRespondersError(f"no consumer listens to {request.subject}")
-    core.answer_flow_control(tokens[0], tokens[1], request.subject, now_ns=request.now_ns)
+    last = _told(request.headers, _LAST_CONSUMER), _told(request.headers, _LAST_STREAM)
+    core.answer_flow_control(tokens[0], tokens[1], request.subject, last=last, now_ns=request.now_ns)
+
+
+def _told(headers: bytes, name: bytes) -> int:
+    """Return the sequence that a header tells, 0 if it tells none."""
+    text = read_header(headers, name)
+    return int(text) if text.isdigit() else 0

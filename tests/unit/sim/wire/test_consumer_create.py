@@ -262,7 +262,6 @@ def test_a_change_of_filter_counts_anew_what_is_pending_and_keeps_the_position()
     [
         ({"direct": True, "deliver_subject": "to"}, "'direct'"),
         ({"sourcing": True}, "'sourcing'"),
-        ({"ack_policy": "flow_control", "deliver_subject": "to"}, "'flow_control'"),
     ],
 )
 def test_a_setting_that_is_not_simulated_says_so(config, named):
