@@ -136,6 +136,11 @@ class ServerProfile:
     """Whether a mirror may not leave delete markers; from 2.11 on."""
     mirrors_promoted: bool = True
     """Whether an update may make a mirror a stream of its own, from 2.12 on; before, a mirror stays what it is."""
+    empty_mirrors_skip: bool = False
+    """Whether an empty mirror skips what its origin has no more as messages of that time, up to 2.9, and does not just
+    move on."""
+    rollups_judged_again: bool = False
+    """Whether mirrors and sources refuse rollups that their own stream does not allow, up to 2.11; they get stuck."""
     creations_tell_origins: bool = True
     """Whether the answer to a creation tells of mirror and sources as infos do; from 2.10 on."""
     source_sizes_first: bool = False

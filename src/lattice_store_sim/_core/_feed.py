@@ -120,14 +120,16 @@ class Feed:
             self.error = {"code": error.code, "err_code": error.err_code, "description": error.description}
             return
         self.stream, self.origin, self.heard_ns, self._connected_ns, self._delivered = stream, origin, now_ns, now_ns, 0
-        self._next = self._connect_mirror(stream, origin) if self.mirrors else self._connect_source(stream, origin)
+        self._next = (
+            self._connect_mirror(stream, origin, now_ns) if self.mirrors else self._connect_source(stream, origin)
+        )
         self._before = self._next - 1
 
     def miss(self) -> None:
         """Find no origin."""
         self.origin, self.error = None, _NOT_FOUND if self.source.external is None else None
 
-    def _connect_mirror(self, stream: Stream, origin: Stream) -> int:
+    def _connect_mirror(self, stream: Stream, origin: Stream, now_ns: int) -> int:
         log, source = stream.log, self.source
         unused = not log.messages and not log.first_sequence
         if unused:
@@ -135,7 +137,8 @@ class Feed:
         else:
             start = self._start(origin, log.last_sequence + 1, None)
         if log.last_sequence < start - 1:
-            log.skip_to(start - 1)
+            moves_on = not log.messages and not self.profile.empty_mirrors_skip
+            log.skip_to(start - 1, None if moves_on else now_ns)
         return start
 
     def _connect_source(self, stream: Stream, origin: Stream) -> int:

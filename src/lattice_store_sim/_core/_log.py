@@ -106,18 +106,18 @@ class Log:
 
     def skip(self, time_ns: int) -> int:
         """Let a message that is not stored take a sequence, which is returned."""
-        self.last_sequence += 1
-        self.last_time_ns = time_ns
-        if not self.messages:
-            self.first_sequence = self.last_sequence + 1
-            self._skipped = self.last_sequence, time_ns
+        self.skip_to(self.last_sequence + 1, time_ns)
         return self.last_sequence
 
-    def skip_to(self, sequence: int) -> None:
-        """Let all sequences up to one pass by without a message."""
+    def skip_to(self, sequence: int, time_ns: int | None = None) -> None:
+        """Let all sequences up to one pass by without a message; with a time, as if it were that of the last."""
         self.last_sequence = sequence
+        if time_ns is not None:
+            self.last_time_ns = time_ns
         if not self.messages:
             self.first_sequence = sequence + 1
+            if time_ns is not None:
+                self._skipped = sequence, time_ns
 
     def _enforce_totals(self) -> None:
         if self._max_messages > 0:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from lattice_store.errors import ApiError, NotSimulatedError, api_error
-from lattice_store.subjects import overlap
+from lattice_store.subjects import is_literal, overlap
 from lattice_store_sim._core._names import is_subject
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._stream_config import RePublish, StreamConfig
@@ -89,9 +89,9 @@ def _settled(config: StreamConfig, republish: RePublish, profile: ServerProfile,
 
 
 def _check_republish(config: StreamConfig, republish: RePublish, profile: ServerProfile) -> None:
-    if profile.republish_bound and not any(overlap(republish.src, subject) for subject in config.subjects):
+    if profile.republish_bound and not any(_collide(republish.src, subject) for subject in config.subjects):
         raise invalid(f"{_REPUBLISH} source is not valid subset of subjects")
-    if any(overlap(republish.dest, subject) for subject in config.subjects):
+    if any(_collide(republish.dest, subject) for subject in config.subjects):
         raise invalid(f"{_REPUBLISH} destination forms a cycle")
     if profile.republish_bound and not republish.dest:
         raise invalid(f"{_REPUBLISH} not valid")
@@ -102,3 +102,10 @@ def _check_republish(config: StreamConfig, republish: RePublish, profile: Server
             raise invalid(f"{_REPUBLISH} not valid") from None
         ways = f"from '{republish.src}' to '{republish.dest}'"
         raise invalid(f"{_REPUBLISH} with transform {ways} not valid") from None
+
+
+def _collide(given: str, subject: str) -> bool:
+    """Return whether a subject as it was given, perhaps with empty tokens, overlaps one of the stream's."""
+    if is_literal(given) and "" in given.split("."):
+        return given == subject
+    return overlap(given, subject)

@@ -130,3 +130,14 @@ def test_when_what_is_sent_on_was_stored(version, expected):
     wire = Wire.with_stream(version, republish={"src": ">", "dest": "out.>"})
     [outgoing] = sent_on(wire, "s.a", b"one")
     assert [line[:15] for line in outgoing.headers.decode().split("\r\n") if "Time" in line] == expected
+
+
+@per_version(
+    ("2.9", "2.9", (500, 10052, "stream configuration for republish source is not valid subset of subjects")),
+    ("2.10", "2.15", (500, 10052, "stream configuration for republish with transform from 's.' to 'out.>' not valid")),
+)
+def test_an_empty_token_is_not_any_token(version, expected):
+    config = {"name": "T", "subjects": ["s.*"], "storage": "memory", "republish": {"src": "s.", "dest": "out.>"}}
+    wire = Wire.with_stream(version)
+    wire("STREAM.DELETE.S")
+    assert wire.refusal("STREAM.CREATE.T", config) == expected

@@ -185,3 +185,23 @@ def mapped(source, destination):
 )
 def test_mappings_that_2_10_refuses(verb, config, expected):
     assert refusal("2.10", verb, config) == expected
+
+
+@pytest.mark.pins("empty_mirrors_skip")
+@per_version(("2.9", "2.9", "skipped"), ("2.10", "2.15", "moved on"))
+def test_a_mirror_of_what_is_empty_again(version, expected):
+    wire = from_an_origin(version)
+    wire("STREAM.MSG.DELETE.O", {"seq": 1})
+    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O"}, "storage": "memory"})
+    state = wire("STREAM.INFO.M")["state"]
+    assert (state["first_seq"], state["last_seq"]) == (2, 1)
+    assert ("moved on" if state["last_ts"] == "0001-01-01T00:00:00Z" else "skipped") == expected
+
+
+@pytest.mark.pins("rollups_judged_again")
+@per_version(("2.9", "2.11", 0), ("2.12", "2.15", 1))
+def test_a_rollup_that_only_the_origin_allows(version, expected):
+    wire = Wire.with_stream(version, allow_rollup_hdrs=True)
+    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "S"}, "storage": "memory"})
+    wire.send("s.a", b"x", b"NATS/1.0\r\nNats-Rollup: sub\r\n\r\n")
+    assert wire("STREAM.INFO.M")["state"]["messages"] == expected
