@@ -139,8 +139,11 @@ class ServerProfile:
     empty_mirrors_skip: bool = False
     """Whether an empty mirror skips what its origin has no more as messages of that time, up to 2.9, and does not just
     move on."""
+    mirrors_close_up: bool = False
+    """Whether a mirror goes on without a message that it refuses, and the later ones close up, up to 2.11; then it is
+    stuck."""
     rollups_judged_again: bool = False
-    """Whether mirrors and sources refuse rollups that their own stream does not allow, up to 2.11; they get stuck."""
+    """Whether mirrors and sources refuse rollups that their own stream does not allow, up to 2.11; sources are stuck."""
     creations_tell_origins: bool = True
     """Whether the answer to a creation tells of mirror and sources as infos do; from 2.10 on."""
     source_sizes_first: bool = False

@@ -75,6 +75,10 @@ class Feed:
         self.lag = 0
         self.waits = False
         """Whether a message found no room and is tried again."""
+        self.met = False
+        """Whether a message of the origin came: from then on a mirror can stand in for it."""
+        self._left_out = 0
+        """How many messages were refused and are not counted, where the later ones then close up."""
         self.heard_ns: int | None = None
         self.error: dict[str, Any] | None = None
         """Why the origin is not read."""
@@ -104,7 +108,7 @@ class Feed:
 
     def restart(self, stream: Stream) -> None:
         """Forget what a server keeps in memory only."""
-        self.origin, self.heard_ns, self.lag, self.waits = None, None, 0, False
+        self.origin, self.heard_ns, self.lag, self.waits, self.met, self._left_out = None, None, 0, False, False, 0
         if not self.mirrors and not self.profile.source_places_kept:
             self.place = _last_place(stream, self)
         self.start_behind(self.place)
@@ -177,8 +181,10 @@ class Feed:
         log, taken = origin.log, False
         while (message := self._ahead(log)) is not None:
             sequence = message.sequence
-            outcome = self._hand_over(stream, message, now_ns)
-            if outcome == "refused":
+            outcome, self.met = self._hand_over(stream, message, now_ns), True
+            if outcome == "refused" and self.mirrors and self.profile.mirrors_close_up:
+                self._left_out += 1
+            elif outcome == "refused":
                 self.waits = True
                 self.lag = max(0, self._count_from(sequence + 1) - 1)
                 return taken
@@ -216,9 +222,10 @@ class Feed:
         headers = Headers.from_block(block) if block else NO_HEADERS
         if not self.mirrors:
             return stream.take(subject, message.payload, headers, now_ns)
-        if message.sequence > stream.log.last_sequence + 1:
-            stream.log.skip_to(message.sequence - 1)
-        elif message.sequence <= stream.log.last_sequence:
+        sequence = message.sequence - self._left_out
+        if sequence > stream.log.last_sequence + 1:
+            stream.log.skip_to(sequence - 1)
+        elif sequence <= stream.log.last_sequence:
             return "passed"
         return stream.take(subject, message.payload, headers, message.time_ns)
 

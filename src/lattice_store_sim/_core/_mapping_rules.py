@@ -106,6 +106,9 @@ def _check_republish(config: StreamConfig, republish: RePublish, profile: Server
 
 def _collide(given: str, subject: str) -> bool:
     """Return whether a subject as it was given, perhaps with empty tokens, overlaps one of the stream's."""
-    if is_literal(given) and "" in given.split("."):
-        return given == subject
-    return overlap(given, subject)
+    if given == subject:
+        return True
+    tokens, matched = given.split("."), subject.split(".")
+    if matched[-1] == ">" and is_literal(given):
+        matched.pop()  # whatever comes there is not looked at
+    return "" not in tokens[: len(matched)] and overlap(given, subject)

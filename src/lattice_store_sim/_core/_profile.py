@@ -89,6 +89,7 @@ _2_11: Final = attrs.evolve(
     sources_tell_subjects=False,
     source_sizes_first=True,
     rollups_judged_again=True,
+    mirrors_close_up=True,
     mirrors_promoted=False,
     partition_counts_wrap=True,
     transforms_without_wildcards=False,

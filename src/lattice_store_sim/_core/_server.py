@@ -377,7 +377,7 @@ class SimCore:
         mirrors = (
             name
             for name, one in self.streams.items()
-            if one.config.mirror_direct and one.config.mirror is not None and one.config.mirror.name == stream
+            if one.config.mirror_direct and any(feed.met and feed.source.name == stream for feed in one.feeds)
         )
         return next(mirrors, None)
 

@@ -141,3 +141,11 @@ def test_an_empty_token_is_not_any_token(version, expected):
     wire = Wire.with_stream(version)
     wire("STREAM.DELETE.S")
     assert wire.refusal("STREAM.CREATE.T", config) == expected
+
+
+def test_an_empty_token_is_not_any_token_before_a_rest():
+    config = {"name": "T", "subjects": ["s.*"], "storage": "memory", "republish": {"src": "s.*", "dest": "s..>"}}
+    wire = Wire.with_stream()
+    wire("STREAM.DELETE.S")
+    text = "stream configuration for republish with transform from 's.*' to 's..>' not valid"
+    assert wire.refusal("STREAM.CREATE.T", config) == (500, 10052, text)

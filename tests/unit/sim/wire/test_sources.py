@@ -26,9 +26,9 @@ def subjects(wire, stream):
     ]
 
 
-def mirror_of_o(version):
+def mirror_of_o(version, **settings):
     wire = from_an_origin(version)
-    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O"}, "storage": "memory"})
+    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O"}, "storage": "memory", **settings})
     return wire
 
 
@@ -205,3 +205,21 @@ def test_a_rollup_that_only_the_origin_allows(version, expected):
     wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "S"}, "storage": "memory"})
     wire.send("s.a", b"x", b"NATS/1.0\r\nNats-Rollup: sub\r\n\r\n")
     assert wire("STREAM.INFO.M")["state"]["messages"] == expected
+
+
+@pytest.mark.pins("mirrors_close_up")
+@per_version(("2.9", "2.11", (2, 2)), ("2.12", "2.15", (1, 1)))
+def test_a_mirror_goes_on_without_what_is_too_large(version, expected):
+    wire = mirror_of_o(version, max_msg_size=20)
+    wire.send("o.a", b"x" * 21)
+    wire.send("o.a", b"z")
+    state = wire("STREAM.INFO.M")["state"]
+    assert (state["messages"], state["last_seq"]) == expected
+
+
+def test_a_mirror_stands_in_for_its_origin_once_it_has_heard_of_it():
+    wire = Wire.with_stream(subjects=["own"])
+    wire("STREAM.CREATE.O", {"name": "O", "subjects": ["o.>"], "storage": "memory"})
+    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O", "external": ELSEWHERE}, "mirror_direct": True})
+    [answer] = wire.ask("DIRECT.GET.O", {"seq": 1})
+    assert answer.headers.startswith(b"NATS/1.0 503")
