@@ -28,10 +28,12 @@ class Consumer(ConsumerState):
 
     # -- what the stream tells ------------------------------------------------------------------
 
-    def added(self, message: Message) -> None:
-        """Note that the stream grew."""
+    def added(self, message: Message) -> bool:
+        """Note that the stream grew; return whether there is something to do."""
         if self.position.added(message) and self._may_deliver:
             self._signalled = True
+            return True
+        return False
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -318,10 +320,6 @@ class Consumer(ConsumerState):
             else:
                 self._delivered_ns = now_ns
 
-    @property
-    def _acked_by_answers(self) -> bool:
-        return self.config.ack_policy == "flow_control"
-
     def answer_flow_control(self, subject: str, last: tuple[int, int], now_ns: int) -> None:
         """Take a client's answer to a flow control request.
 
@@ -356,6 +354,7 @@ class Consumer(ConsumerState):
     def update(self, config: ConsumerConfig, now_ns: int) -> None:
         """Take over an accepted configuration (consumer.go, ``updateConfig``)."""
         old, self.config = self.config, config
+        self._stream.consumers.index.put(self)
         if self.push is not None:
             self.push.config = config
             if config.deliver_subject != old.deliver_subject:

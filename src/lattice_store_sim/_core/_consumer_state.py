@@ -42,6 +42,10 @@ class ConsumerState:
     def __init__(self, stream: Stream, name: str, config: ConsumerConfig, *, created_ns: int) -> None:
         context, limits = stream.context, stream.config
         self.name = name
+        self.number = 0
+        """Which of its stream it is, counted as they were made."""
+        self.stirred = False
+        """Whether it has a turn to come."""
         self.config = config
         self.created_ns = created_ns
         self.position = Position(stream.log, config, one_per_subject=limits.max_msgs_per_subject == 1)
@@ -98,16 +102,27 @@ class ConsumerState:
         last = record.delivered if beyond_floor and record.pending else record.floor
         return max(last.stream_sequence, record.floor.stream_sequence)
 
-    def removed(self, message: Message) -> None:
-        """Note that the stream lost a message; of one that its filters no longer want it does not hear."""
+    def removed(self, message: Message) -> bool:
+        """Note that the stream lost a message, and return whether there is something to do.
+
+        Of one that its filters no longer want it does not hear.
+        """
         told = self.position.is_told_of(message.subject)
         if told:
             self.position.removed(message)
         if told or not self._stream.context.profile.losses_told_by_filter:
             if self.acks.tracks(message.sequence):
                 self._gone.append(message.sequence)
+                return True
         elif message.sequence in self.acks.pending:
             self.acks.stale.add(message.sequence)
+            return True
+        return False
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a run was not the last, though nothing else happens."""
+        return self._signalled or bool(self.acks.stale)
 
     def purged(self, purge: PurgeNotice) -> None:
         """Note that the stream was purged; what it lost was not told one by one (consumer.go, ``purge``)."""
@@ -143,6 +158,10 @@ class ConsumerState:
         self._idleness = Idleness(self.config.inactive_threshold, None if self._is_bound else now_ns)
         self._delivered_ns = self._acked_ns = None
         self._signalled = True
+
+    @property
+    def _acked_by_answers(self) -> bool:
+        return self.config.ack_policy == "flow_control"
 
     @property
     def _is_bound(self) -> bool:

@@ -34,7 +34,7 @@ def find(stream: Stream, name: str) -> Consumer:
     Raises:
         ApiError: there is none of that name.
     """
-    consumer = stream.consumers.get(name)
+    consumer = stream.consumers.at_hand(name)
     if consumer is None:
         raise api_error(404, 10014, "consumer not found")
     return consumer
@@ -61,7 +61,7 @@ def put(stream: Stream, config: ConsumerConfig, action: Action, *, pedantic: boo
         NotSimulatedError: a server would do it.
     """
     profile, limits = stream.context.profile, stream.config.consumer_limits
-    existing = stream.consumers.get(config.durable_name or config.name)
+    existing = stream.consumers.at_hand(config.durable_name or config.name)
     if existing is not None:
         config = msgspec.structs.replace(config, pause_until=existing.config.pause_until)
     if pedantic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from lattice_store.subjects import overlap
+from lattice_store.subjects import is_literal, overlap
 from lattice_store_sim._core import _stream_rules
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._log import Log
@@ -27,6 +27,7 @@ def check(core: SimCore) -> None:
         watched = all(cursor in stream.log.observers for cursor in stream.cursors)
         _require(watched, f"{name}: a cursor does not see what comes and goes")
         _check_feeds(core, stream)
+        _check_consumers(name, stream)
         for cursor in stream.cursors:
             _require(cursor.pending == _recount(stream.log, cursor), f"{name}: pending is off")
     for left, right in combinations(core.streams.values(), 2):
@@ -55,6 +56,23 @@ def _check_feeds(core: SimCore, stream: Stream) -> None:
         owner = feed.stream
         live = owner is not None and core.streams.get(owner.config.name) is owner and feed in owner.feeds
         _require(live and feed.origin is stream, f"{name}: followed by what does not take from it")
+
+
+def _check_consumers(name: str, stream: Stream) -> None:
+    consumers = stream.consumers
+    due = [deadline for one in consumers.values() if (deadline := one.deadline_ns) is not None]
+    _require(consumers.deadline_ns == min(due, default=None), f"{name}: another deadline than the consumers have")
+    for consumer in consumers.values():
+        waits = consumer.stirred or consumer in consumers.left
+        _require(
+            waits or not (consumer.is_left or consumer._gone),
+            f"{name}: {consumer.name} has something to do, but no turn",
+        )
+    subjects = [*stream.log.subjects, *(subject for one in consumers.values() for subject in one.config.filters)]
+    for subject in filter(is_literal, subjects):
+        concerned = {*consumers.index.concerned(subject)}
+        wanting = {one for one in consumers.values() if one.wants(subject)}
+        _require(wanting <= concerned, f"{name}: {subject} would not reach all consumers that want it")
 
 
 def _check_config(name: str, stream: Stream) -> None:

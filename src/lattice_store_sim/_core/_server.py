@@ -162,9 +162,9 @@ class SimCore:
     def _interest_changed(self, subject: str) -> None:
         """Let those look that deliver to just this subject; requests ask when their turn comes."""
         for stream in self.streams.values():
-            if any(consumer.config.deliver_subject == subject for consumer in stream.consumers.values()):
+            if stream.consumers.index.delivering_to(subject):
                 stream.advance(self.now_ns)
-                stream.consumers.interest_changed(self.now_ns)
+                stream.consumers.interest_changed(self.now_ns, subject)
 
     # -- streams --------------------------------------------------------------------------------
 
@@ -459,8 +459,8 @@ class SimCore:
         holder = self.streams.get(stream)
         if holder is not None:
             holder.advance(self.now_ns)
-            if name in holder.consumers:
-                return holder, holder.consumers[name]
+            if (consumer := holder.consumers.at_hand(name)) is not None:
+                return holder, consumer
         raise NoRespondersError(f"{stream} has no consumer {name}")
 
     # -- consumers ------------------------------------------------------------------------------

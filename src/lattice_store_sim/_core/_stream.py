@@ -360,6 +360,7 @@ class Stream:
                 self.consumers.remove(consumer)
             else:
                 consumer.restart(now_ns)
+                self.consumers.stir(consumer)
         self.due_ns = 0
         self.advance(now_ns)
 
