@@ -150,7 +150,7 @@ class ServerProfile:
     """Whether the message size at a source is checked first, and nothing of a source elsewhere; up to 2.11."""
     sources_wait_beyond_end: bool = True
     """Whether a mirror or source that starts beyond the origin's end waits for that sequence, from 2.15 on, not for the
-    next."""
+    next; where its consumer is shown it does already."""
     sourcing_consumers_shown: bool = True
     """Whether an origin that does not keep messages by limits shows the consumers of mirrors and sources; from 2.14 on."""
     source_places_kept: bool = True

@@ -166,7 +166,8 @@ class Feed:
 
     def _start(self, origin: Stream, sequence: int, time_ns: TimeNs | None) -> int:
         """Return where the server's consumer at the origin begins."""
-        if not self.profile.sources_wait_beyond_end:
+        like_any_consumer = origin.config.retention != "limits" and self.profile.sourcing_consumers_shown
+        if not (self.profile.sources_wait_beyond_end or like_any_consumer):
             sequence = min(sequence, origin.log.last_sequence + 1)
         self._began = _sourcing.consumer_at(self.source, sequence, time_ns)
         return start_of(origin.log, self._began, deque(), one_per_subject=False)

@@ -223,3 +223,11 @@ def test_a_mirror_stands_in_for_its_origin_once_it_has_heard_of_it():
     wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O", "external": ELSEWHERE}, "mirror_direct": True})
     [answer] = wire.ask("DIRECT.GET.O", {"seq": 1})
     assert answer.headers.startswith(b"NATS/1.0 503")
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.15"])
+def test_a_consumer_that_is_shown_starts_where_it_was_told_to(version):
+    wire = Wire.with_stream(version, retention="interest")
+    wire("STREAM.CREATE.T", {"name": "T", "sources": [{"name": "S", "opt_start_seq": 9}], "storage": "memory"})
+    [consumer] = wire("CONSUMER.LIST.S")["consumers"]
+    assert (consumer["config"]["opt_start_seq"], consumer["delivered"]["stream_seq"]) == (9, 8)
