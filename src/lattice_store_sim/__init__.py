@@ -2,6 +2,8 @@
 
 Layers, each importing only what stands below it:
 
+    _foreground run_server: what the commands are made of
+    _thread     serve_in_thread: the same for tests without an event loop
     _tcp        serve: the shell that lets real clients connect over TCP
     _storage    SimStorage: the asyncio shell that reads the clock, waits and hands out
     _transcript Recorder, Transcript: what goes over the wire, written down and played again
@@ -18,10 +20,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lattice_store_sim._clock import VirtualClock
     from lattice_store_sim._core._profile import PROFILES, ServerProfile
+    from lattice_store_sim._foreground import run_server
+    from lattice_store_sim._serve_options import ServeOptions
     from lattice_store_sim._server import SimServer, Snapshot
     from lattice_store_sim._storage import SimStorage
     from lattice_store_sim._tcp import TcpServer, serve
     from lattice_store_sim._tcp_limits import WireLimits
+    from lattice_store_sim._thread import ThreadedServer, serve_in_thread
     from lattice_store_sim._transcript import Recorder, Transcript
     from lattice_store_sim._wire._auth import Auth, User
     from lattice_store_sim._wire._permissions import Allowance, Permissions, Responses
@@ -33,16 +38,20 @@ __all__ = [
     "Permissions",
     "Recorder",
     "Responses",
+    "ServeOptions",
     "ServerProfile",
     "SimServer",
     "SimStorage",
     "Snapshot",
     "TcpServer",
+    "ThreadedServer",
     "Transcript",
     "User",
     "VirtualClock",
     "WireLimits",
+    "run_server",
     "serve",
+    "serve_in_thread",
 ]
 
 _HOME = {
@@ -52,16 +61,20 @@ _HOME = {
     "Permissions": "_wire._permissions",
     "Recorder": "_transcript",
     "Responses": "_wire._permissions",
+    "ServeOptions": "_serve_options",
     "ServerProfile": "_core._profile",
     "SimServer": "_server",
     "SimStorage": "_storage",
     "Snapshot": "_server",
     "TcpServer": "_tcp",
+    "ThreadedServer": "_thread",
     "Transcript": "_transcript",
     "User": "_wire._auth",
     "VirtualClock": "_clock",
     "WireLimits": "_tcp_limits",
+    "run_server": "_foreground",
     "serve": "_tcp",
+    "serve_in_thread": "_thread",
 }
 
 

@@ -108,6 +108,11 @@ class SimServer(Generic[ClockT]):
     def __repr__(self) -> str:
         return f"SimServer({', '.join(self._core.list_streams())})"
 
+    @property
+    def profile(self) -> ServerProfile:
+        """Which nats-server it is."""
+        return self._core.context.profile
+
     def restart(self) -> None:
         """Stop and start: memory streams are gone, file streams stay, their message IDs are those still stored.
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lattice_store.errors import InvalidArgumentError
+from lattice_store_sim._clock import VirtualClock
 from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._server import Profile, Shell, SimServer
 from lattice_store_sim._tcp_connection import Connection
@@ -36,7 +37,7 @@ def _check_host(host: str, *, allow_remote: bool) -> None:
     if not loopback and not allow_remote:
         raise InvalidArgumentError(
             f"serve(host={host!r}) would let other machines in, with no more protection than a test needs;"
-            " allow_remote=True if that is what you want"
+            " allow_remote=True (--allow-remote) if that is what you want"
         )
 
 
@@ -148,6 +149,18 @@ class TcpServer(Shell):
             if client.options.protocol >= 1:
                 client.send(self._router.info.line(client.cid, client.ip, connected=True, lame_duck=True))
         self.flush()
+
+    def advance(self, seconds: float) -> None:
+        """Move the server's clock on; whatever comes due by then, clients are sent at once.
+
+        Raises:
+            InvalidArgumentError: its clock is no `VirtualClock`, or *seconds* is negative.
+        """
+        clock = self.sim.clock
+        if not isinstance(clock, VirtualClock):
+            raise InvalidArgumentError("the time of this server goes by itself: serve(SimServer(clock=VirtualClock()))")
+        clock.advance(seconds)
+        self._come_due()
 
     # -- connections ----------------------------------------------------------------------------
 

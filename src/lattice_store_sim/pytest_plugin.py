@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from lattice_store import Lattice, Storage
     from lattice_store.nats import LocalServer
-    from lattice_store_sim import SimServer, VirtualClock
+    from lattice_store_sim import SimServer, ThreadedServer, VirtualClock
 
 T = TypeVar("T")
 
@@ -84,6 +84,21 @@ def lattice_sim() -> SimServer[VirtualClock]:
     from lattice_store_sim import SimServer, VirtualClock
 
     return SimServer(clock=VirtualClock())
+
+
+@pytest.fixture
+def lattice_sim_server() -> Iterator[ThreadedServer]:
+    """An empty simulated server on TCP, for any client of NATS; in a thread of its own, and in real time."""
+    from lattice_store_sim import serve_in_thread
+
+    with serve_in_thread() as server:
+        yield server
+
+
+@pytest.fixture
+def lattice_sim_url(lattice_sim_server: ThreadedServer) -> str:
+    """Where lattice_sim_server listens: nats://127.0.0.1:port."""
+    return lattice_sim_server.url
 
 
 @pytest.fixture

@@ -63,6 +63,32 @@ def test_time_moves_when_the_test_says_so(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.nats
+def test_clients_connect_to_a_simulated_server(pytester: pytest.Pytester) -> None:
+    write_suite(
+        pytester,
+        AUTO,
+        """
+        import asyncio
+        import nats
+
+        async def store(url):
+            client = await nats.connect(url)
+            await client.jetstream().add_stream(name="S", subjects=["s"])
+            ack = await client.jetstream().publish("s", b"one")
+            await client.close()
+            return ack.seq
+
+        def test_without_an_event_loop(lattice_sim_server, lattice_sim_url):
+            assert asyncio.run(store(lattice_sim_url)) == 1
+            assert lattice_sim_server.url == lattice_sim_url
+
+        async def test_in_a_coroutine(lattice_sim_url):
+            assert await store(lattice_sim_url) == 1
+        """,
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
 def test_other_tests_run_once(pytester: pytest.Pytester) -> None:
     write_suite(
         pytester,

@@ -16,6 +16,7 @@ from lattice_store.cli._exit import ExitCode, exit_code, explain
 from lattice_store.cli._info import info
 from lattice_store.cli._read import dump, get, ls
 from lattice_store.cli._session import OutputError, Session, drop
+from lattice_store.cli._sim import sim
 from lattice_store.cli._text import escaped
 from lattice_store.cli._watch import watch
 from lattice_store.cli._write import delete, put
@@ -57,6 +58,7 @@ app: Final = App(
 )
 for _position, (_name, _verb) in enumerate(_VERBS.items()):
     app.command(_verb, name=_name, sort_key=_position)
+app.command(sim)
 app.command(bench)
 
 

@@ -1,0 +1,64 @@
+"""``python -m lattice_store_sim --port N``: a simulated server in the foreground, without the extra that the command needs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+
+from lattice_store.errors import InvalidArgumentError
+from lattice_store_sim._foreground import run_server
+from lattice_store_sim._serve_options import ServeOptions
+
+_NAME: Final = "python -m lattice_store_sim"
+_USAGE, _OUTPUT, _INTERRUPTED = 2, 74, 130
+"""Exit codes, as those of ``lattice-store``."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_NAME,
+        description="Run a simulated nats-server with JetStream, until Ctrl-C or SIGTERM.",
+        allow_abbrev=False,
+    )
+    for field in attrs.fields(ServeOptions):
+        how: dict[str, Any] = {"default": field.default, "help": field.metadata["help"]}
+        match field.default:
+            case bool():
+                how["action"] = "store_true"
+            case int():
+                how["type"] = int
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **how)
+    return parser
+
+
+def _warn(line: str) -> None:
+    print(f"{_NAME}: {line}", file=sys.stderr, flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = ServeOptions(**vars(_parser().parse_args(arguments)))
+    try:
+        asyncio.run(run_server(options, _say, _warn))
+    except InvalidArgumentError as error:
+        _warn(str(error))
+        return _USAGE
+    except OSError as error:
+        _warn(f"cannot say where it listens: {error.strerror or error}")
+        return _OUTPUT
+    except KeyboardInterrupt:  # before it heeded signals
+        return _INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
