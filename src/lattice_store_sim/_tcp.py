@@ -8,7 +8,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from lattice_store.errors import InvalidArgumentError
@@ -24,6 +24,8 @@ from lattice_store_sim._wire._server_info import ServerInfo
 
 _NONCE_BYTES: Final = 11
 _LONGEST_FAREWELL_S: Final = 1.0
+_TURNS_TO_ACCEPT: Final = 3
+"""So many turns of the loop after the last connection was accepted, asyncio has told of it."""
 _NEVER: Final = 1 << 62
 _BURST: Final = 512
 """How many messages a consumer delivers before they are written and others have their turn."""
@@ -123,8 +125,7 @@ class TcpServer(Shell):
 
     async def _stop(self) -> None:
         """Stop listening and end all connections; what waits for clients that read still reaches them."""
-        assert self._listener is not None
-        self._listener.close()
+        await self._stop_listening()
         self._cut()
         context = self.sim._core.context
         context.bell = context.burst = None
@@ -136,6 +137,16 @@ class TcpServer(Shell):
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
+
+    async def _stop_listening(self) -> None:
+        """Accept no more, and let those who were accepted last come in: asyncio would lose them, and never close them."""
+        assert self._listener is not None
+        with suppress(NotImplementedError):  # by loops that do not wait for sockets to become ready
+            for socket in self._listener.sockets:
+                self._loop.remove_reader(socket.fileno())
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        self._listener.close()
 
     def _abort_all(self) -> None:
         for connection in list(self._connections.values()):

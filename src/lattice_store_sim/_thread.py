@@ -51,6 +51,11 @@ class ThreadedServer:
         return done.result()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as sockets want them."""
+        return self.host, self.port
+
+    @property
     def connections(self) -> int:
         """How many clients are connected."""
         return self.run(lambda server: server.connections)

@@ -35,7 +35,7 @@ def test_it_serves_for_as_long_as_the_block_lasts():
 def test_no_thread_is_left():
     before = threading.active_count()
     for _ in range(20):
-        with serve_in_thread() as server, socket.create_connection((server.host, server.port)):
+        with serve_in_thread() as server, socket.create_connection(server.address):
             assert threading.active_count() == before + 1
     assert threading.active_count() == before
 
@@ -59,10 +59,9 @@ def test_a_bug_of_the_server_fails_the_test(monkeypatch: pytest.MonkeyPatch):
         raise ZeroDivisionError
 
     monkeypatch.setattr(TcpServer, "greet", broken)
-    with pytest.raises(ZeroDivisionError), serve_in_thread() as server:  # noqa: PT012  # which ends at the end of the block
-        with socket.create_connection((server.host, server.port)):
-            while not server.connections:
-                pass
+    with pytest.raises(ZeroDivisionError), serve_in_thread() as server, socket.create_connection(server.address):
+        while not server.connections:
+            pass
 
 
 def test_a_failure_of_the_test_comes_before_a_bug_of_the_server():
