@@ -38,6 +38,7 @@
     │       │       └── StreamFullError  10077 "maximum … exceeded"
     │       └── JetStreamDisabledError   10039, 10076
     ├── SnapshotError                           a local snapshot cannot be written or used
+    ├── DamagedFileError                        a file of a stored simulator was changed since it was written
     └── RecordError
         ├── RecordNotFoundError                 no such record in this lattice
         ├── CorruptRecordError                  a stored value that is not a record
@@ -265,6 +266,22 @@ class StreamFullError(StoreFailedError):
 
 class JetStreamDisabledError(ApiError):
     """JetStream is not enabled on the server or for the account."""
+
+
+@attrs.define(eq=False, slots=False)
+class DamagedFileError(LatticeStoreError):
+    """A file that a simulated server keeps a stream in is not as it was written. Nothing was changed.
+
+    Attributes:
+        path: which one.
+        problem: what is wrong with it.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged: {self.problem}; without this file the server begins without that stream"
 
 
 class RecordError(LatticeStoreError):

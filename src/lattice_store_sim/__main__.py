@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import attrs
 
-from lattice_store.errors import InvalidArgumentError
+from lattice_store.errors import DamagedFileError, InvalidArgumentError
 from lattice_store_sim._foreground import run_server
 from lattice_store_sim._serve_options import ServeOptions
 
 _NAME: Final = "python -m lattice_store_sim"
-_USAGE, _OUTPUT, _INTERRUPTED = 2, 74, 130
+_USAGE, _DATA, _OUTPUT, _INTERRUPTED = 2, 5, 74, 130
 """Exit codes, as those of ``lattice-store``."""
 
 
@@ -49,9 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = ServeOptions(**vars(_parser().parse_args(arguments)))
     try:
         asyncio.run(run_server(options, _say, _warn))
-    except InvalidArgumentError as error:
+    except (InvalidArgumentError, DamagedFileError) as error:
         _warn(str(error))
-        return _USAGE
+        return _USAGE if isinstance(error, InvalidArgumentError) else _DATA
     except OSError as error:
         _warn(f"cannot say where it listens: {error.strerror or error}")
         return _OUTPUT

@@ -12,9 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from lattice_store.errors import InvalidArgumentError
-from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._serve_options import ServeOptions
-from lattice_store_sim._server import SimServer
 from lattice_store_sim._tcp import TcpServer, serve
 from lattice_store_sim._tcp_limits import WireLimits
 from lattice_store_sim._wire._auth import Auth, User
@@ -30,6 +28,7 @@ async def run_server(options: ServeOptions, say: Callable[[str], None], warn: Ca
 
     Raises:
         InvalidArgumentError: the options contradict each other, or it cannot listen there.
+        DamagedFileError: a file in its folder was changed since it was written.
     """
     with _signalled() as ended:
         async with AsyncExitStack() as stack:
@@ -46,13 +45,15 @@ async def run_server(options: ServeOptions, say: Callable[[str], None], warn: Ca
 async def _listening(options: ServeOptions, stack: AsyncExitStack) -> TcpServer:
     """Begin to serve; the end of *stack* ends it."""
     serving = serve(
-        SimServer(profile=options.profile or NEWEST, domain=options.domain),
+        profile=options.profile or None,
+        domain=options.domain,
         host=options.host,
         port=options.port,
         auth=_auth(options),
         tls=_tls(options),
         limits=_limits(options),
         seed=options.seed,
+        store_dir=options.store_dir or None,
         allow_remote=options.allow_remote,
     )
     try:

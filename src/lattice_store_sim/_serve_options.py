@@ -17,7 +17,9 @@ class ServeOptions:
 
     host: str = _option("127.0.0.1", "Address to listen on, one of this machine's loopback.")
     port: int = _option(4222, "Port to listen on, 0 for one that is free.")
-    profile: str = _option("", "Version of nats-server to be, such as 2.12; the newest by default.")
+    profile: str = _option(
+        "", "Version of nats-server to be, such as 2.12; by default that of the streams in --store-dir, or the newest."
+    )
     domain: str = _option("", "JetStream domain to be in.")
     allow_remote: bool = _option(False, "Listen beyond loopback if --host says so, and let other machines in.")
     user: str = _option("", "Name of the one user who may connect; goes with --password.")
@@ -25,6 +27,7 @@ class ServeOptions:
     token: str = _option("", "Token that clients have to show.", secret=True)
     tls_cert: str = _option("", "File with the server's certificate: connections are encrypted.")
     tls_key: str = _option("", "File with the certificate's key.")
+    store_dir: str = _option("", "Folder to keep file streams in; the server begins with what it holds.")
     max_payload: int = _option(1 << 20, "Most bytes of one message.")
     seed: int = _option(0, "Seed of what is left to chance.")
     print_url: bool = _option(False, "Print the URL and nothing else, for scripts.")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar, cast, overload
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, cast, overload
 
 from lattice_store.clock import Clock, SystemClock
 from lattice_store.errors import InvalidArgumentError, ResetReason
 from lattice_store_sim._clock import VirtualClock
+from lattice_store_sim._core._image import Kept, begin, newest_ns
 from lattice_store_sim._core._names import is_asset_name
 from lattice_store_sim._core._profile import NEWEST, ServerProfile, profile_of
 from lattice_store_sim._core._room import Room
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._replay import SimReplay
+from lattice_store_sim._store_dir import StoreDir
 
 ClockT = TypeVar("ClockT", bound=Clock)
 
@@ -125,6 +129,47 @@ class SimServer(Generic[ClockT]):
         if self._shell is not None:
             self._shell._resume()
         self._tell_all_replays()
+
+    # -- on file --------------------------------------------------------------------------------
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write all file streams into a folder, in place of what it holds; `load` begins with them.
+
+        Raises:
+            InvalidArgumentError: the folder cannot be used, or another server uses it.
+        """
+        store = StoreDir(folder)
+        store.begin(self._core)
+        store.close(self._core)
+
+    @overload
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, domain: str = "") -> SimServer[SystemClock]: ...
+    @overload
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, clock: ClockT, domain: str = "") -> SimServer[ClockT]: ...
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, clock: Clock | None = None, domain: str = "") -> SimServer[Any]:
+        """Return a server that begins with the file streams of a folder, as one that restarts with them.
+
+        A `VirtualClock` that is behind what is kept there is set to its time.
+
+        Raises:
+            InvalidArgumentError: the folder cannot be used, or another server uses it.
+            DamagedFileError: a file in it was changed since it was written.
+        """
+        store = StoreDir(folder)
+        try:
+            server = SimServer(clock=clock or SystemClock(), profile=store.profile(None), domain=domain)
+            server._begin(store.load())
+        finally:
+            store.close()
+        return server
+
+    def _begin(self, kept: Sequence[Kept]) -> None:
+        if isinstance(self.clock, VirtualClock):
+            self.clock._set(max(self.clock.now_ns(), newest_ns(kept)))
+        begin(self._core, kept, now_ns=self.clock.now_ns())
 
     # -- time travel ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._clock import VirtualClock
 from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._server import Profile, Shell, SimServer
+from lattice_store_sim._store_dir import StoreDir
 from lattice_store_sim._tcp_connection import Connection
 from lattice_store_sim._tcp_limits import WireLimits
 from lattice_store_sim._wire._auth import Auth
@@ -27,6 +28,8 @@ _LONGEST_FAREWELL_S: Final = 1.0
 _TURNS_TO_ACCEPT: Final = 3
 """So many turns of the loop after the last connection was accepted, asyncio has told of it."""
 _NEVER: Final = 1 << 62
+_LOOKED_THROUGH_S: Final = 0.25
+"""After so long what consumers have delivered and what is acked is on file, too."""
 _BURST: Final = 512
 """How many messages a consumer delivers before they are written and others have their turn."""
 
@@ -70,6 +73,8 @@ class TcpServer(Shell):
         self._timer: asyncio.Task[None] | None = None
         self._armed_ns = _NEVER
         self._rung = self._due = False
+        self._store: StoreDir | None = None
+        self._looking: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
         self.host, self.port = "", 0
 
@@ -89,9 +94,11 @@ class TcpServer(Shell):
 
     # -- begin and end --------------------------------------------------------------------------
 
-    async def _start(self, host: str, port: int, *, name: str, seed: int) -> None:
+    async def _start(self, host: str, port: int, *, name: str, seed: int, store: StoreDir | None) -> None:
         if self.sim._shell is not None:
             raise InvalidArgumentError(f"{self.sim!r} is served already, at {getattr(self.sim._shell, 'url', '')}")
+        if store is not None:
+            self._take_from(store)
         self.sim._shell = self
         try:
             self._listener = await self._loop.create_server(lambda: Connection(self), host, port)
@@ -121,6 +128,7 @@ class TcpServer(Shell):
             max_subscriptions=self.limits.max_subscriptions,
             stored=self._tell_replays,
         )
+        self._store = store
         self._resume()
 
     async def _stop(self) -> None:
@@ -134,6 +142,7 @@ class TcpServer(Shell):
             late = self._loop.call_later(_LONGEST_FAREWELL_S, self._abort_all)
             await self._emptied.wait()
             late.cancel()
+        self._keep_no_more()
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
@@ -209,6 +218,7 @@ class TcpServer(Shell):
 
     def flush(self) -> None:
         """Write what is to be sent, once for each client; let go of those that are to end."""
+        self._keep()
         touched = self._router.touched
         while touched:
             clients = dict.fromkeys(touched)
@@ -218,6 +228,35 @@ class TcpServer(Shell):
                     connection.write_out()
                 if client.ending is not None:
                     self._router.detach(client, self.sim.clock.now_ns())
+
+    # -- on file --------------------------------------------------------------------------------
+
+    def _take_from(self, store: StoreDir) -> None:
+        """Let the server have what is in the folder."""
+        kept = store.load()
+        if kept and self.sim._core.streams:
+            raise InvalidArgumentError(f"{self.sim!r} has streams already, and so has store_dir {str(store.path)!r}")
+        if kept:
+            self.sim._begin(kept)
+
+    def _keep(self) -> None:
+        """Write what clients are about to hear of; a little later the rest."""
+        if self._store is not None:
+            self._store.write(self.sim._core)
+            if self._looking is None:
+                self._looking = self._loop.call_later(_LOOKED_THROUGH_S, self._look_through)
+
+    def _look_through(self) -> None:
+        self._looking = None
+        if self._store is not None:
+            self._store.look_through(self.sim._core, thorough=True)
+
+    def _keep_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._store is not None:
+            self._store.close(self.sim._core)
+            self._store = None
 
     # -- the server behind it -------------------------------------------------------------------
 
@@ -239,7 +278,7 @@ class TcpServer(Shell):
 
     def _show(self, subject: str, payload: bytes, block: bytes) -> None:
         self._router.show(subject, payload, block, self.sim.clock.now_ns())
-        if self._router.touched:
+        if self._router.touched or self._store is not None:
             self._ring()
 
     def _cut(self) -> None:
@@ -249,6 +288,8 @@ class TcpServer(Shell):
 
     def _resume(self) -> None:
         self._router.set_core(self.sim._core)
+        if self._store is not None:
+            self._store.begin(self.sim._core)
         context = self.sim._core.context
         context.bell, context.burst = self._ring, _BURST
         context.server_name = self._router.info.server_name
@@ -294,12 +335,14 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     profile: Profile | None = None,
+    domain: str = "",
     name: str = "",
     auth: Auth | None = None,
     tls: ssl.SSLContext | None = None,
     tls_first: bool = False,
     limits: WireLimits | None = None,
     seed: int = 0,
+    store_dir: str | os.PathLike[str] | None = None,
     allow_remote: bool = False,
 ) -> AsyncIterator[TcpServer]:
     """Let clients of NATS connect to a simulated server, at the ``url`` of what ``async with`` gives.
@@ -309,24 +352,36 @@ async def serve(
         host: an address of this machine's loopback.
         port: 0 for one that is free.
         profile: which version of nats-server a new server is, such as ``2.12``; the newest by default.
+        domain: the JetStream domain of a new server.
         name: what it is called.
         auth: who may connect and what they may do; everybody and anything by default.
         tls: encrypt, with this certificate and key.
         tls_first: encrypt before INFO, not behind it.
         limits: what clients may ask of it; nats-server's defaults.
         seed: of what is left to chance, such as who of a queue group is first.
+        store_dir: a folder that file streams are kept in as they change; with what it holds the server begins, and is
+            the version that it is of.
         allow_remote: listen on other addresses than loopback.
 
     Raises:
         InvalidArgumentError: the arguments contradict each other, or the server is served already.
+        DamagedFileError: a file in the folder was changed since it was written.
         OSError: it cannot listen there.
     """
-    if sim is not None and profile is not None:
-        raise InvalidArgumentError("serve(sim, profile=…): the server has its profile already; give one of them")
+    if sim is not None and (profile is not None or domain):
+        raise InvalidArgumentError("serve(sim, profile=…, domain=…): the server has these already; give it or them")
     _check_host(host, allow_remote=allow_remote)
-    sim = SimServer(profile=NEWEST if profile is None else profile) if sim is None else sim
-    server = TcpServer(sim, limits or WireLimits(), auth, tls, tls_first=tls_first)
-    await server._start(host, port, name=name, seed=seed)
+    store = None if store_dir is None else StoreDir(store_dir)
+    try:
+        if store is not None:
+            profile = store.profile(profile if sim is None else sim.profile)
+        sim = SimServer(profile=NEWEST if profile is None else profile, domain=domain) if sim is None else sim
+        server = TcpServer(sim, limits or WireLimits(), auth, tls, tls_first=tls_first)
+        await server._start(host, port, name=name, seed=seed, store=store)
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
     try:
         yield server
     finally:

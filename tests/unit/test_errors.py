@@ -24,6 +24,7 @@ ARGUMENTS = {
     "subject": "lc.default.claims.M1",
     "revision": 3,
     "problem": "no JSON",
+    "path": "S.stream",
     "expected": 2,
     "actual": 4,
     "remaining": ("lc.default.linkdefs.x",),

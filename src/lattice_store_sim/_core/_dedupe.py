@@ -50,7 +50,7 @@ class Dedupe:
         times_ns = self._times_ns
         while times_ns and times_ns[0] + self._window_ns <= now_ns:
             times_ns.popleft()
-            del self._sequences[self._ids.popleft()]
+            self._sequences.pop(self._ids.popleft(), None)  # what came from an origin may be remembered twice
         self.deadline_ns = times_ns[0] + self._window_ns if times_ns else None
 
     def change_window(self, window_ns: int, now_ns: int) -> None:

@@ -6,7 +6,7 @@ a message has 0 and 0, an emptied one ``last + 1`` and ``last``, and a purge can
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Protocol
 
@@ -95,6 +95,15 @@ class Log:
             observer.added(message)
         if self._evicts_by_total:
             self._enforce_totals()
+
+    def refill(self, messages: Mapping[int, Message]) -> None:
+        """Hold these messages, by ascending sequence, in place of none; where the sequences stand is set apart."""
+        self.messages = dict(messages)
+        for sequence, message in messages.items():
+            self.subjects.add(message.subject, sequence)
+            self.bytes += self.size_of(message)
+            for observer in self.observers:
+                observer.added(message)
 
     def _make_room(self, subject: str) -> None:
         """Remove what a subject will have too many. The server stores first; the outcome is the same."""

@@ -67,8 +67,9 @@ class Position:
             self.recount()
 
     def restart(self) -> None:
-        """Hear of all that is wanted again."""
+        """Hear of all that is wanted again, and count it (consumer.go, ``setLeader``)."""
         self._hears_of = self.is_told_of = self.wants
+        self.recount()
 
     # -- counting -------------------------------------------------------------------------------
 

@@ -45,6 +45,17 @@ def test_an_id_is_forgotten_exactly_when_the_window_ends_and_a_duplicate_does_no
     assert with_id(bench, "one") == PubAck("S", 2)
 
 
+def test_an_id_that_was_remembered_twice_is_forgotten_with_the_first():
+    """As a mirror may do, which takes what its origin has (stream.go, ``purgeMsgIds``)."""
+    dedupe = Dedupe(10)
+    dedupe.remember(b"one", 1, 1, 1)
+    dedupe.remember(b"one", 2, 5, 5)
+    dedupe.expire(11)
+    assert dedupe.find(b"one") is None
+    dedupe.expire(15)
+    assert dedupe.deadline_ns is None
+
+
 @pytest.mark.pins("surprise 2")
 def test_an_id_stays_known_after_its_message_was_removed_in_any_way():
     bench = Bench.with_stream(max_msgs=4, max_age_ns=300 * SECOND, max_bytes=1000, allow_rollup=True)

@@ -75,3 +75,10 @@ def test_a_restart_loses_pins():
     wire.ask("CONSUMER.MSG.NEXT.S.C", {"batch": 1, "group": "g"})
     info = wire.restart()("CONSUMER.INFO.S.C")
     assert info["priority_groups"] == [{"group": "g", "pinned_ts": "0001-01-01T00:00:00Z"}]
+
+
+def test_a_restart_counts_anew_what_is_ahead():
+    """Where filters have changed meanwhile, the count may have gone astray (consumer.go, ``setLeader``)."""
+    wire = with_consumer(filter_subject="s.b")
+    wire.api.core.streams["S"].consumers["C"].position._ahead = 7
+    assert wire.restart()("CONSUMER.INFO.S.C")["num_pending"] == 0
