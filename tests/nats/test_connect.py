@@ -23,7 +23,7 @@ from lattice_store.errors import (
 )
 from lattice_store.limits import Limits
 from lattice_store.nats import LocalServer, NatsStorage, _connection, connect
-from lattice_store.nats._client import raw_path_fits, round_trip
+from lattice_store.nats._client import OwnClient, raw_path_fits, round_trip
 
 pytestmark = pytest.mark.nats
 
@@ -358,6 +358,33 @@ async def test_a_storage_closed_while_it_dials_again_leaves_no_connection(server
             await call
     assert client.is_closed
     assert dialled.empty()
+
+
+async def test_a_storage_closed_while_nats_py_waits_for_the_end_of_its_connection(server, fast):
+    """It gives up to connect again, and so cancels what its own close waits for, too: that is no cancellation of ours."""
+    storage = await connect(server.url, limits=fast)
+    client = storage._connection._client
+    ended = asyncio.get_running_loop().create_future()
+    client._transport.wait_closed = lambda: ended  # as asyncio has it: all who wait share one future
+    client._reconnection_task = asyncio.create_task(client._attempt_reconnect())
+    await asyncio.sleep(0)
+    await storage.aclose()
+    assert (client.is_closed, ended.cancelled()) == (True, True)
+
+
+async def test_who_closes_a_storage_may_be_cancelled(server, fast, monkeypatch):
+    async def never(client):
+        await asyncio.Event().wait()
+
+    storage = await connect(server.url, limits=attrs.evolve(fast, close_timeout_ns=10**12))
+    monkeypatch.setattr(OwnClient, "close", never)
+    closing = asyncio.create_task(storage.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    monkeypatch.undo()
+    await storage._connection._client.close()
 
 
 @pytest.mark.parametrize("lent", [True, False])

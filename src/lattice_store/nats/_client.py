@@ -159,6 +159,22 @@ class OwnClient(Client):
             socket.abort()
 
 
+async def close(client: Client, timeout_ns: int) -> None:
+    """Close a client of ours, whatever has become of it.
+
+    It cancels nats-py's task for connecting again first. Where that waits for the end of the same connection, the future
+    that both wait for is cancelled with it, and `Client.close` ends with a `CancelledError` that nobody has asked for.
+    """
+    task = asyncio.current_task()
+    with suppress(errors.Error, OSError, TimeoutError, AssertionError):  # the last is nats-py's word for "never began"
+        async with asyncio.timeout(timeout_ns / 1e9):
+            try:
+                await client.close()
+            except asyncio.CancelledError:
+                if task is None or task.cancelling():
+                    raise
+
+
 async def subscribe(client: Client, subject: str, sink: Sink) -> Subscription:
     """Subscribe with a sink, on either form of client."""
     if isinstance(client, OwnClient):

@@ -7,7 +7,6 @@ import inspect
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ from lattice_store.errors import (
     StorageUnavailableError,
 )
 from lattice_store.limits import DEFAULT_LIMITS, Limits
-from lattice_store.nats._client import OwnClient, raw_path_fits
+from lattice_store.nats._client import OwnClient, close, raw_path_fits
 from lattice_store.nats._connection import Connection
 from lattice_store.nats._storage import NatsStorage
 
@@ -185,9 +184,7 @@ async def _abandon(client: Client, connecting: asyncio.Future[None], limits: Lim
     await asyncio.wait({connecting})
     if not connecting.cancelled():
         connecting.exception()  # known already, and otherwise reported as never retrieved
-    with suppress(nats_errors.Error, OSError, TimeoutError, AssertionError):  # nats-py's word for "never began"
-        async with asyncio.timeout(limits.close_timeout_ns / 1e9):
-            await client.close()
+    await close(client, limits.close_timeout_ns)
 
 
 def _is_of_nkeys(module: str) -> bool:

@@ -30,7 +30,7 @@ from lattice_store.errors import (
 )
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.limits import Limits
-from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, chain, publish, round_trip, subscribe
+from lattice_store.nats._client import NO_RESPONDERS_BLOCK, OwnClient, chain, close, publish, round_trip, subscribe
 from lattice_store.nats._deliveries import Deliveries, Frame
 from lattice_store.nats._frames import Sink
 
@@ -211,11 +211,11 @@ class Connection:
         if self._unhook is not None:
             self._unhook()
         try:
-            with suppress(nats_errors.Error, TimeoutError, OSError):
-                async with asyncio.timeout(self._limits.close_timeout_ns / 1e9):
-                    if self._dial is not None:
-                        await self._client.close()
-                    else:
+            if self._dial is not None:
+                await close(self._client, self._limits.close_timeout_ns)
+            else:
+                with suppress(nats_errors.Error, TimeoutError, OSError):
+                    async with asyncio.timeout(self._limits.close_timeout_ns / 1e9):
                         await self._unsubscribe_inbox()
         finally:
             if isinstance(self._client, OwnClient):
