@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, Generic, TypeVar, cast, overload
 
 from lattice_store.clock import Clock, SystemClock
@@ -138,9 +139,8 @@ class SimServer(Generic[ClockT]):
         Raises:
             InvalidArgumentError: the folder cannot be used, or another server uses it.
         """
-        store = StoreDir(folder)
-        store.begin(self._core)
-        store.close(self._core)
+        with closing(StoreDir(folder)) as store:
+            store.begin(self._core)
 
     @overload
     @classmethod
@@ -158,12 +158,9 @@ class SimServer(Generic[ClockT]):
             InvalidArgumentError: the folder cannot be used, or another server uses it.
             DamagedFileError: a file in it was changed since it was written.
         """
-        store = StoreDir(folder)
-        try:
+        with closing(StoreDir(folder)) as store:
             server = SimServer(clock=clock or SystemClock(), profile=store.profile(None), domain=domain)
             server._begin(store.load())
-        finally:
-            store.close()
         return server
 
     def _begin(self, kept: Sequence[Kept]) -> None:

@@ -12,6 +12,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2s
 from io import FileIO
 from pathlib import Path
@@ -58,21 +60,13 @@ class _File:
             raise
 
     def _begin(self) -> None:
-        """Write all of it, into a file of its own that then takes the place of the former one."""
+        """Write all of it, in place of what is there."""
         self.journal.take()
         self._note(images_of_consumers(self.stream))
         pieces = _stream_file.whole(image_of(self.stream), self._state, self._consumers, self.stream.log.messages)
-        unfinished = self._path.with_suffix(_UNFINISHED)
-        file = FileIO(unfinished, "wb")
-        try:
-            for piece in pieces:
-                _write(file, piece)
-            unfinished.replace(self._path)
-        except BaseException:
-            file.close()
-            raise
-        self._file, self._size = file, file.tell()
-        self._smallest = self._size
+        _replace(self._path, pieces)
+        self._file = FileIO(self._path, "ab")
+        self._size = self._smallest = self._file.tell()
 
     def _note(self, consumers: list[ConsumerImage]) -> None:
         """Note what the file says from now on."""
@@ -129,6 +123,22 @@ def _write(file: FileIO, piece: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of its own, which then takes the place of the former one: one of the two is there at any moment."""
+    unfinished = path.with_suffix(_UNFINISHED)
+    with FileIO(unfinished, "wb", opener=_for_us_only) as file:
+        for piece in pieces:
+            _write(file, piece)
+        if path.exists():  # or a machine that fails now may be left with neither
+            os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _for_us_only(path: str, flags: int) -> int:
+    """Open a file that others on this machine cannot read: a message may hold anything."""
+    return os.open(path, flags, 0o600)
+
+
 class StoreDir:
     """The folder of one server.
 
@@ -144,20 +154,27 @@ class StoreDir:
         self._files: dict[str, _File] = {}
         self._changed: dict[_File, None] = {}
         self._requests_seen = -1
+        with self._usable():
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileIO(self.path / _LOCK, "ab", opener=_for_us_only)
+            try:
+                if sys.platform != "win32":
+                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.version = self._read_version()
+            except BaseException:
+                self._lock.close()
+                raise
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Say what is wrong with the folder, whatever it is."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileIO(self.path / _LOCK, "ab")
+            yield
+        except BlockingIOError as error:
+            raise InvalidArgumentError(f"store_dir {str(self.path)!r} is used by another server") from error
         except OSError as error:
-            raise InvalidArgumentError(f"store_dir {str(path)!r}: {error.strerror}") from error
-        try:
-            if sys.platform != "win32":
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.version = self._read_version()
-        except BaseException as error:
-            self._lock.close()
-            if isinstance(error, OSError):
-                raise InvalidArgumentError(f"store_dir {str(path)!r} is used by another server") from error
-            raise
+            where = "" if error.filename in (None, str(self.path)) else f", {Path(os.fsdecode(error.filename)).name}"
+            raise InvalidArgumentError(f"store_dir {str(self.path)!r}{where}: {error.strerror}") from error
 
     def _read_version(self) -> str | None:
         """Return which nats-server its streams are of, None if it is new."""
@@ -186,23 +203,31 @@ class StoreDir:
         """Return all that is kept here.
 
         Raises:
+            InvalidArgumentError: it cannot be read.
             DamagedFileError: a file was changed since it was written.
         """
         kept = []
         for path in sorted(self.path.glob(f"*{_ENDING}")):
-            one, _ = _stream_file.read(path.read_bytes(), str(path))
-            kept.append(one)
+            with self._usable():
+                data = path.read_bytes()
+            kept.append(_stream_file.read(data, str(path)))
         return kept
 
     def begin(self, core: SimCore) -> None:
-        """Keep the streams of a server from now on, in place of what is here."""
-        unfinished = self.path / f"server{_UNFINISHED}"
-        unfinished.write_text(json.dumps({"nats-server": core.context.profile.version}) + "\n")
-        unfinished.replace(self.path / _SERVER)
+        """Keep the streams of a server from now on, in place of what is here.
+
+        Raises:
+            InvalidArgumentError: it cannot be written.
+        """
+        version = core.context.profile.version
         known = {file_name(name) for name in core.streams}
-        for path in [*self.path.glob(f"*{_ENDING}"), *self.path.glob(f"*{_UNFINISHED}")]:
-            if path.name not in known:
-                path.unlink()
+        with self._usable():
+            if version != self.version:
+                _replace(self.path / _SERVER, [json.dumps({"nats-server": version}).encode() + b"\n"])
+                self.version = version
+            for path in [*self.path.glob(f"*{_ENDING}"), *self.path.glob(f"*{_UNFINISHED}")]:
+                if path.name not in known:
+                    path.unlink()
         self.look_through(core, thorough=True)
 
     def write(self, core: SimCore) -> None:

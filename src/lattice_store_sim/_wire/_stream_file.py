@@ -9,8 +9,8 @@ and a body: the body's length, the CRC-32 of those four bytes, the CRC-32 of the
     state      where its sequences stand, and how far it has read the streams that it takes from
     consumers  all of its consumers
 
-The last three replace what was known before. Every field may be missing. A frame is appended by one write: what a write that was cut short has left at the end of a
-file counts as not written. Anything else that is wrong is damage.
+The last three replace what was known before. Every field may be missing. A frame is appended by one write. What a write
+that was cut short has left at the end of a file counts as not written. Anything else that is wrong is damage.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def _ranges(sequences: Iterable[int]) -> list[tuple[int, int]]:
 # -- reading ----------------------------------------------------------------------------------------
 
 
-def read(data: bytes, name: str) -> tuple[Kept, int]:
-    """Return what a file holds, and how many of its bytes: what is behind them was never written to its end.
+def read(data: bytes, name: str) -> Kept:
+    """Return what a file holds, up to a frame that was never written to its end.
 
     Raises:
         DamagedFileError: it was changed since it was written, or is no such file; *name* says which one.
@@ -116,7 +116,7 @@ def read(data: bytes, name: str) -> tuple[Kept, int]:
         at += _HEAD.size + len(body)
     if known.stream is None or known.state is None:
         raise DamagedFileError(name, "it ends before it says which stream it is")
-    return Kept(known.stream, known.state, known.consumers, known.messages), at
+    return Kept(known.stream, known.state, known.consumers, known.messages)
 
 
 def _body(data: bytes, at: int, name: str) -> bytes | None:

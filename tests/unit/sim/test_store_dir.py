@@ -168,8 +168,7 @@ def test_a_write_that_was_cut_short_is_as_none(written: tuple[Server, Path, byte
         with pytest.raises(DamagedFileError, match="S is damaged: it"):
             _stream_file.read(whole[:end], "S")
         return
-    kept, used = _stream_file.read(whole[:end], "S")
-    assert used <= end
+    kept = _stream_file.read(whole[:end], "S")
     assert list(kept.messages) == sorted(kept.messages)
     path.write_bytes(whole[:end])
     check(loaded(path.parent, server)._core)
@@ -249,11 +248,37 @@ def test_a_folder_is_used_by_one_server_at_a_time(tmp_path: Path) -> None:
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidArgumentError, match="file"):
+    with pytest.raises(InvalidArgumentError, match="file': File exists"):
         SimServer().save(tmp_path / "file")
     (tmp_path / "server.json").write_text("[]")
     with pytest.raises(InvalidArgumentError, match="does not tell the version"):
         SimServer.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lock", "server.json", "server.unfinished", "S-1.stream"])
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path, name: str) -> None:
+    """A folder where a file should be stands for all that an operating system refuses."""
+    (tmp_path / name).mkdir()
+    for _ in range(2):
+        with pytest.raises(InvalidArgumentError) as caught:
+            SimServer.load(tmp_path).save(tmp_path)
+        assert str(caught.value) == f"store_dir {str(tmp_path)!r}, {name}: Is a directory"
+
+
+def test_others_on_the_machine_cannot_read_it(tmp_path: Path) -> None:
+    history(tmp_path / "made", 1)
+    for path in [tmp_path / "made", *(tmp_path / "made").iterdir()]:
+        assert not path.stat().st_mode & 0o077, path.name
+
+
+def test_a_file_is_whole_before_it_replaces_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, path = history(tmp_path, 1)
+    before = path.read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(store_dir_module, "_write", _no_space)
+        server.save(tmp_path)
+    assert path.read_bytes() == before
+    assert stored(loaded(tmp_path, server)) == stored(server)
 
 
 def test_the_folder_says_which_server_it_is_of(tmp_path: Path) -> None:
