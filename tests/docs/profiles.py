@@ -11,8 +11,6 @@ import itertools
 from pathlib import Path
 from typing import Final
 
-import attrs
-
 from lattice_store_sim._core import _differences
 from lattice_store_sim._core._profile import PROFILES, ServerProfile
 from tests.docs.pins import link, pinned
@@ -43,7 +41,7 @@ def page() -> str:
 
 def differences() -> list[str]:
     """Return the names of all differences."""
-    return [field.name for field in attrs.fields(ServerProfile) if field.name != "version"]
+    return [name for name in ServerProfile.__struct_fields__ if name != "version"]
 
 
 def _texts() -> dict[str, str]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import attrs
+import msgspec
 
 from lattice_store.limits import SECOND_NS
 
 
-@attrs.frozen(kw_only=True)
-class ServerProfile:
+class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """How one version of nats-server behaves; the defaults are those of the newest."""
 
     version: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-import attrs
+from msgspec.structs import replace
 
 from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._core._differences import ServerProfile
@@ -42,7 +42,7 @@ _2_14: Final = ServerProfile(
     old_last_id_restored=False,
     unread_streams_emptied=False,
 )
-_2_12: Final = attrs.evolve(
+_2_12: Final = replace(
     _2_14,
     version="2.12.8",
     build=("b692325", "go1.26.2"),
@@ -79,7 +79,7 @@ _2_12: Final = attrs.evolve(
     bytes_before_turns=True,
     plain_requests_for_pins=False,
 )
-_2_11: Final = attrs.evolve(
+_2_11: Final = replace(
     _2_12,
     version="2.11.11",
     build=("ac1095e", "go1.25.4"),
@@ -136,7 +136,7 @@ _2_11: Final = attrs.evolve(
     lost_pins_forgotten=False,
     unpinning_wakes=False,
 )
-_2_10: Final = attrs.evolve(
+_2_10: Final = replace(
     _2_11,
     pedantic_said_twice=False,
     batch_pending_before=False,
@@ -184,7 +184,7 @@ _2_10: Final = attrs.evolve(
     unserved_pulls_end=False,
     refused_priorities_served=False,
 )
-_2_9: Final = attrs.evolve(
+_2_9: Final = replace(
     _2_10,
     version="2.9.10",
     republish_bound=True,

@@ -13,7 +13,6 @@ from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-import attrs
 import msgspec
 
 from lattice_store.errors import ApiError, api_error
@@ -266,7 +265,7 @@ def decode_into(payload: bytes, old: _T) -> _T:
 @cache
 def lenient(profile: ServerProfile) -> ServerProfile:
     """Return how what reaches a stream or consumer directly is read: by every version alike, one document, any fields."""
-    return attrs.evolve(profile, unknown_fields_refused=False, json_documents_joined=False)
+    return msgspec.structs.replace(profile, unknown_fields_refused=False, json_documents_joined=False)
 
 
 def decode_options(payload: bytes, kind: type[_T], profile: ServerProfile) -> _T:
