@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from types import FrameType
 
 from lattice_store.errors import InvalidArgumentError
+from lattice_store.signals import heeded_signals
 from lattice_store_sim._serve_options import ServeOptions
 from lattice_store_sim._tcp import TcpServer, serve
 from lattice_store_sim._tcp_limits import WireLimits
@@ -30,7 +29,8 @@ async def run_server(options: ServeOptions, say: Callable[[str], None], warn: Ca
         InvalidArgumentError: the options contradict each other, or it cannot listen there.
         DamagedFileError: a file in its folder was changed since it was written.
     """
-    with _signalled() as ended:
+    ended = asyncio.Event()
+    with heeded_signals(ended.set):
         async with AsyncExitStack() as stack:
             server = await _listening(options, stack)
             if options.allow_remote:
@@ -65,25 +65,6 @@ async def _listening(options: ServeOptions, stack: AsyncExitStack) -> TcpServer:
 
 def _how_open(options: ServeOptions) -> str:
     return "" if options.user or options.token else ", and needs no password"
-
-
-@contextmanager
-def _signalled() -> Iterator[asyncio.Event]:
-    """Give what is set by Ctrl-C and SIGTERM, unless they were ignored when the process began, as scripts do."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(ended.set)
-
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heeded = {number: handler for number, handler in former.items() if handler is not signal.SIG_IGN}
-    for number in heeded:
-        signal.signal(number, end)
-    try:
-        yield ended
-    finally:
-        for number, handler in heeded.items():
-            signal.signal(number, handler)
 
 
 def _auth(options: ServeOptions) -> Auth | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -17,6 +15,7 @@ from lattice_store.cli._present import KINDS, event_json, event_line
 from lattice_store.cli._read import HERE, KindsArgument
 from lattice_store.cli._session import OutputForm, SessionArgument
 from lattice_store.cli._text import escaped
+from lattice_store.signals import heeded_signals
 
 
 async def watch(
@@ -63,29 +62,19 @@ async def watch(
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Leave the block in good order on Ctrl-C and SIGTERM: that is how a watch ends.
-
-    A signal that was ignored when the process began stays so: a shell script that runs us in the background
-    has Ctrl-C ignored for us.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    """Leave the block in good order on Ctrl-C and SIGTERM: that is how a watch ends."""
+    task = asyncio.current_task()
     assert task is not None
-    received: list[int] = []
+    received: list[None] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        loop.call_soon_threadsafe(task.cancel)
+    def end() -> None:
+        received.append(None)
+        task.cancel()
 
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heeded = {number: handler for number, handler in former.items() if handler is not signal.SIG_IGN}
-    for number in heeded:
-        signal.signal(number, end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        task.uncancel()
-    finally:
-        for number, handler in heeded.items():
-            signal.signal(number, handler)
+    with heeded_signals(end):
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not received:
+                raise
+            task.uncancel()
