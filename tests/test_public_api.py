@@ -17,7 +17,13 @@ import lattice_store
 from lattice_store.clock import Clock
 from lattice_store.storage import Replay, Storage
 
-PUBLIC = ("lattice_store", "lattice_store.nats", "lattice_store.testing", "lattice_store_sim")
+PUBLIC = (
+    "lattice_store",
+    "lattice_store.nats",
+    "lattice_store.testing",
+    "lattice_store_sim",
+    "lattice_store_sim.faults",
+)
 LAZY = ("lattice_store", "lattice_store.nats", "lattice_store_sim")
 PROTOCOLS = (Storage, Replay, Clock)  # a method of theirs is described there, once for all who implement it
 

@@ -32,6 +32,8 @@ def _parser() -> argparse.ArgumentParser:
                 how["action"] = "store_true"
             case int():
                 how["type"] = int
+            case tuple():
+                how |= {"action": "append", "default": list(field.default)}
         parser.add_argument(f"--{field.name.replace('_', '-')}", **how)
     return parser
 

@@ -15,6 +15,7 @@ from lattice_store_sim._serve_options import ServeOptions
 from lattice_store_sim._tcp import TcpServer, serve
 from lattice_store_sim._tcp_limits import WireLimits
 from lattice_store_sim._wire._auth import Auth, User
+from lattice_store_sim._wire._faults import parse
 
 
 async def run_server(options: ServeOptions, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
@@ -54,6 +55,7 @@ async def _listening(options: ServeOptions, stack: AsyncExitStack) -> TcpServer:
         limits=_limits(options),
         seed=options.seed,
         store_dir=options.store_dir or None,
+        faults=[parse(each) for each in options.fault],
         allow_remote=options.allow_remote,
     )
     try:

@@ -30,4 +30,7 @@ class ServeOptions:
     store_dir: str = _option("", "Folder to keep file streams in; the server begins with what it holds.")
     max_payload: int = _option(1 << 20, "Most bytes of one message.")
     seed: int = _option(0, "Seed of what is left to chance.")
+    fault: tuple[str, ...] = _option(
+        (), "What is to go wrong, such as drop=0.1 or cut-after=4096,times=3; any number of times."
+    )
     print_url: bool = _option(False, "Print the URL and nothing else, for scripts.")

@@ -7,19 +7,22 @@ import base64
 import ipaddress
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._clock import VirtualClock
+from lattice_store_sim._core._image import Kept
 from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._server import Profile, Shell, SimServer
 from lattice_store_sim._store_dir import StoreDir
 from lattice_store_sim._tcp_connection import Connection
+from lattice_store_sim._tcp_keeping import Keeping
 from lattice_store_sim._tcp_limits import WireLimits
 from lattice_store_sim._wire._auth import Auth
 from lattice_store_sim._wire._clients import Client, Ending
+from lattice_store_sim._wire._faults import Fault, Faults
 from lattice_store_sim._wire._router import Router
 from lattice_store_sim._wire._server_info import ServerInfo
 
@@ -28,8 +31,6 @@ _LONGEST_FAREWELL_S: Final = 1.0
 _TURNS_TO_ACCEPT: Final = 3
 """So many turns of the loop after the last connection was accepted, asyncio has told of it."""
 _NEVER: Final = 1 << 62
-_LOOKED_THROUGH_S: Final = 0.25
-"""After so long what consumers have delivered and what is acked is on file, too."""
 _BURST: Final = 512
 """How many messages a consumer delivers before they are written and others have their turn."""
 
@@ -73,8 +74,9 @@ class TcpServer(Shell):
         self._timer: asyncio.Task[None] | None = None
         self._armed_ns = _NEVER
         self._rung = self._due = False
-        self._store: StoreDir | None = None
-        self._looking: asyncio.TimerHandle | None = None
+        self._keeping: Keeping | None = None
+        self.faults: Faults
+        """What goes wrong between it and its clients: nothing, until ``server.faults.set(...)``."""
         self._emptied = asyncio.Event()
         self.host, self.port = "", 0
 
@@ -97,18 +99,24 @@ class TcpServer(Shell):
     async def _start(self, host: str, port: int, *, name: str, seed: int, store: StoreDir | None) -> None:
         if self.sim._shell is not None:
             raise InvalidArgumentError(f"{self.sim!r} is served already, at {getattr(self.sim._shell, 'url', '')}")
-        if store is not None:
-            self._take_from(store)
+        self.faults = Faults(seed, self._faults_changed, lambda: self._loop.call_soon(self._restart))
+        self._keeping = None if store is None else Keeping(store, lambda: self.sim._core)
         self.sim._shell = self
         try:
             self._listener = await self._loop.create_server(lambda: Connection(self), host, port)
+            self.host, self.port = host, self._listener.sockets[0].getsockname()[1]
+            self._router = self._new_router(name, seed)
+            self._resume()
         except BaseException:
+            if self._listener is not None:
+                self._listener.close()
             self.sim._shell = None
             raise
-        self.host, self.port = host, self._listener.sockets[0].getsockname()[1]
+
+    def _new_router(self, name: str, seed: int) -> Router:
         info = ServerInfo(
             seed=f"{seed} {self.port}",
-            host=host,
+            host=self.host,
             port=self.port,
             profile=self.sim._core.context.profile,
             name=name,
@@ -118,7 +126,7 @@ class TcpServer(Shell):
             max_payload=self.limits.max_payload,
             domain=self.sim._core.context.domain,
         )
-        self._router = Router(
+        return Router(
             self.sim._core,
             info,
             auth=self._auth,
@@ -128,8 +136,6 @@ class TcpServer(Shell):
             max_subscriptions=self.limits.max_subscriptions,
             stored=self._tell_replays,
         )
-        self._store = store
-        self._resume()
 
     async def _stop(self) -> None:
         """Stop listening and end all connections; what waits for clients that read still reaches them."""
@@ -138,11 +144,14 @@ class TcpServer(Shell):
         context = self.sim._core.context
         context.bell = context.burst = None
         self.sim._shell = None
-        if self._connections:
-            late = self._loop.call_later(_LONGEST_FAREWELL_S, self._abort_all)
-            await self._emptied.wait()
+        late = self._loop.call_later(_LONGEST_FAREWELL_S, self._abort_all)
+        try:
+            if self._connections:
+                await self._emptied.wait()
+        finally:
             late.cancel()
-        self._keep_no_more()
+            if self._keeping is not None:
+                self._keeping.end()
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
@@ -218,7 +227,8 @@ class TcpServer(Shell):
 
     def flush(self) -> None:
         """Write what is to be sent, once for each client; let go of those that are to end."""
-        self._keep()
+        if self._keeping is not None:
+            self._keeping.write()
         touched = self._router.touched
         while touched:
             clients = dict.fromkeys(touched)
@@ -229,34 +239,16 @@ class TcpServer(Shell):
                 if client.ending is not None:
                     self._router.detach(client, self.sim.clock.now_ns())
 
-    # -- on file --------------------------------------------------------------------------------
+    # -- faults ---------------------------------------------------------------------------------
 
-    def _take_from(self, store: StoreDir) -> None:
-        """Let the server have what is in the folder."""
-        kept = store.load()
-        if kept and self.sim._core.streams:
-            raise InvalidArgumentError(f"{self.sim!r} has streams already, and so has store_dir {str(store.path)!r}")
-        if kept:
-            self.sim._begin(kept)
+    def _faults_changed(self) -> None:
+        self._router.faults = self.faults or None
+        for connection in list(self._connections.values()):
+            connection.meet_faults()
 
-    def _keep(self) -> None:
-        """Write what clients are about to hear of; a little later the rest."""
-        if self._store is not None:
-            self._store.write(self.sim._core)
-            if self._looking is None:
-                self._looking = self._loop.call_later(_LOOKED_THROUGH_S, self._look_through)
-
-    def _look_through(self) -> None:
-        self._looking = None
-        if self._store is not None:
-            self._store.look_through(self.sim._core, thorough=True)
-
-    def _keep_no_more(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-        if self._store is not None:
-            self._store.close(self.sim._core)
-            self._store = None
+    def _restart(self) -> None:
+        if self.sim._shell is self:
+            self.sim.restart()
 
     # -- the server behind it -------------------------------------------------------------------
 
@@ -278,7 +270,7 @@ class TcpServer(Shell):
 
     def _show(self, subject: str, payload: bytes, block: bytes) -> None:
         self._router.show(subject, payload, block, self.sim.clock.now_ns())
-        if self._router.touched or self._store is not None:
+        if self._router.touched or self._keeping is not None:
             self._ring()
 
     def _cut(self) -> None:
@@ -288,8 +280,8 @@ class TcpServer(Shell):
 
     def _resume(self) -> None:
         self._router.set_core(self.sim._core)
-        if self._store is not None:
-            self._store.begin(self.sim._core)
+        if self._keeping is not None:
+            self._keeping.begin()
         context = self.sim._core.context
         context.bell, context.burst = self._ring, _BURST
         context.server_name = self._router.info.server_name
@@ -328,6 +320,12 @@ class TcpServer(Shell):
             self._arm()
 
 
+def _begin_with(sim: SimServer[Any], kept: Sequence[Kept], store_dir: object) -> None:
+    if sim._core.streams:
+        raise InvalidArgumentError(f"{sim!r} has streams already, and so has store_dir {str(store_dir)!r}")
+    sim._begin(kept)
+
+
 @asynccontextmanager
 async def serve(
     sim: SimServer[Any] | None = None,
@@ -343,6 +341,7 @@ async def serve(
     limits: WireLimits | None = None,
     seed: int = 0,
     store_dir: str | os.PathLike[str] | None = None,
+    faults: Sequence[Fault] = (),
     allow_remote: bool = False,
 ) -> AsyncIterator[TcpServer]:
     """Let clients of NATS connect to a simulated server, at the ``url`` of what ``async with`` gives.
@@ -361,6 +360,7 @@ async def serve(
         seed: of what is left to chance, such as who of a queue group is first.
         store_dir: a folder that file streams are kept in as they change; with what it holds the server begins, and is
             the version that it is of.
+        faults: what goes wrong from the beginning; see `TcpServer.faults`.
         allow_remote: listen on other addresses than loopback.
 
     Raises:
@@ -372,10 +372,14 @@ async def serve(
         raise InvalidArgumentError("serve(sim, profile=…, domain=…): the server has these already; give it or them")
     _check_host(host, allow_remote=allow_remote)
     store = None if store_dir is None else StoreDir(store_dir)
+    kept = []
     try:
         if store is not None:
+            kept = store.load()
             profile = store.profile(profile if sim is None else sim.profile)
         sim = SimServer(profile=NEWEST if profile is None else profile, domain=domain) if sim is None else sim
+        if kept:
+            _begin_with(sim, kept, store_dir)
         server = TcpServer(sim, limits or WireLimits(), auth, tls, tls_first=tls_first)
         await server._start(host, port, name=name, seed=seed, store=store)
     except BaseException:
@@ -383,6 +387,7 @@ async def serve(
             store.close()
         raise
     try:
+        server.faults.set(*faults)
         yield server
     finally:
         await server._stop()

@@ -9,9 +9,11 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from lattice_store.limits import SECOND_NS
+from lattice_store_sim._tcp_faults import FaultyTransport
 from lattice_store_sim._tcp_limits import WireLimits
 from lattice_store_sim._wire import _protocol
 from lattice_store_sim._wire._clients import Client, Ending
+from lattice_store_sim._wire._faults import Faults
 
 _FIRST_PING_NS: Final = 2 * SECOND_NS
 """A client is asked soon after it has connected (server.go, ``firstClientPingInterval``)."""
@@ -26,6 +28,7 @@ class Host(Protocol):
     auth_required: bool
     tls: ssl.SSLContext | None
     tls_first: bool
+    faults: Faults
 
     def connected(self, connection: Connection, ip: str) -> Client: ...
     def greet(self, client: Client) -> None: ...
@@ -56,11 +59,15 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
         host = self._host
+        if host.faults and host.faults.refuses():
+            transport.abort()
+            return
+        self._transport = transport
         peer = transport.get_extra_info("peername")
         self.client = host.connected(self, peer[0] if peer else "")
         if host.tls is None:
+            self.meet_faults()
             host.greet(self.client)
             self._begin()
         else:
@@ -85,6 +92,7 @@ class Connection(asyncio.Protocol):
                 self.connection_lost(None)  # which asyncio says of encrypted connections only
         if secured is not None and self.client.ending is None:
             self._transport, self._securing = secured, None
+            self.meet_faults()
             if host.tls_first:
                 host.greet(self.client)
             self._begin()
@@ -114,7 +122,8 @@ class Connection(asyncio.Protocol):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        self._host.lost(self)
+        if self._transport is not None:  # otherwise it was refused
+            self._host.lost(self)
 
     def pause_writing(self) -> None:
         """Much waits for the client."""
@@ -162,6 +171,16 @@ class Connection(asyncio.Protocol):
         self.client.complain(text)
         self.client.end()
         self._host.flush()
+
+    # -- faults ---------------------------------------------------------------------------------
+
+    def meet_faults(self) -> None:
+        """Go on with other faults than before; those of an encrypted connection begin when that is established."""
+        if isinstance(self._transport, FaultyTransport):
+            self._transport.end()
+            self._transport = self._transport.transport
+        if self._host.faults and self._transport is not None and self._securing is None:
+            self._transport = FaultyTransport(self._transport, self._host.faults)
 
     # -- writing --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._tcp import TcpServer, serve
+from lattice_store_sim._wire._faults import Fault
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +64,10 @@ class ThreadedServer:
     def advance(self, seconds: float) -> None:
         """See `TcpServer.advance`."""
         self.run(lambda server: server.advance(seconds))
+
+    def set_faults(self, *faults: Fault) -> None:
+        """Let these go wrong from now on, in place of those before; without any, nothing."""
+        self.run(lambda server: server.faults.set(*faults))
 
     def restart(self) -> None:
         """See `SimServer.restart`."""

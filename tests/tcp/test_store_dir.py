@@ -89,7 +89,7 @@ async def test_acks_that_were_not_written_in_time(tmp_path: Path, monkeypatch: p
         subscription = await stream.pull_subscribe("s", "D")
         first, second, _ = await subscription.fetch(3)
         monkeypatch.undo()
-        server._look_through()
+        server._keeping.look_through()
         monkeypatch.setattr(StoreDir, "look_through", _without_consumers(StoreDir.look_through))
         await first.ack_sync()
         await second.ack_sync()
@@ -122,6 +122,17 @@ async def test_a_damaged_file_stops_the_start_and_leaves_no_lock(tmp_path: Path)
         with pytest.raises(DamagedFileError):
             async with serve(store_dir=tmp_path):
                 pass
+
+
+async def test_a_folder_that_cannot_be_written_stops_the_start_and_leaves_nobody_listening(tmp_path: Path) -> None:
+    (tmp_path / "server.unfinished").mkdir()  # where a file should go
+    server = SimServer()
+    with pytest.raises(InvalidArgumentError, match=r"server\.unfinished: Is a directory"):
+        async with serve(server, store_dir=tmp_path):
+            pass
+    (tmp_path / "server.unfinished").rmdir()
+    async with serve(server, store_dir=tmp_path):
+        pass
 
 
 async def test_two_servers_cannot_share_a_folder(tmp_path: Path) -> None:

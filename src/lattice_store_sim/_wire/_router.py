@@ -35,6 +35,7 @@ from lattice_store_sim._wire._events import (
     reply_refused,
     subscription_refused,
 )
+from lattice_store_sim._wire._faults import Faults
 from lattice_store_sim._wire._frames import Frame, bytes_of, text_of
 from lattice_store_sim._wire._listeners import Listeners, Subscriptions, in_turn, is_subscribable
 from lattice_store_sim._wire._permissions import ANYTHING, Rights
@@ -84,6 +85,8 @@ class Router:
         self.clients: dict[int, Client] = {}
         self.touched: list[Client] = []
         """Clients with something to be sent, or whose connection is to end; whoever carries it out clears the list."""
+        self.faults: Faults | None = None
+        """What goes wrong, if anything does."""
         self._auth = auth
         self._max_control_line = max_control_line
         self._max_pending = max_pending
@@ -143,12 +146,24 @@ class Router:
         for event in client.protocol.receive_data(data):
             if type(event) is Publish:
                 client.active = True
-                self._publish(client, event)
+                if self.faults is None or self._arrives(client, event, self.faults):
+                    self._publish(client, event)
             else:
                 self._operate(client, event)
             if client.ending is not None:
                 break
         self.deliver(now_ns)
+
+    def _arrives(self, client: Client, event: Publish, faults: Faults) -> bool:
+        """Return whether no fault keeps a message from what it would do."""
+        faults.note_published()
+        subject = text_of(event.subject)
+        if faults.drops((subject,), "in"):
+            return False
+        if event.reply and faults.is_unheard(subject):
+            self._tell_unheard(client, event.subject, text_of(event.reply))
+            return False
+        return True
 
     def _operate(self, client: Client, event: object) -> None:
         match event:
@@ -332,6 +347,12 @@ class Router:
         while outbox:
             sent = outbox.copy()
             outbox.clear()
+            if self.faults is not None:
+                sent = [
+                    one
+                    for one in sent
+                    if self.core.binds(one.to) or not self.faults.drops((one.to, one.subject), "out")
+                ]
             at = 0
             while at < len(sent):
                 lone = self._lone(sent[at].to)
