@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
 from zlib import crc32
 
@@ -44,7 +45,9 @@ class _Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     consumers: list[ConsumerImage] | None = None
 
 
-_decoder: Final = msgspec.msgpack.Decoder(_Frame)
+@cache
+def _decoder() -> msgspec.msgpack.Decoder[_Frame]:
+    return msgspec.msgpack.Decoder(_Frame)
 
 
 # -- writing ----------------------------------------------------------------------------------------
@@ -110,7 +113,7 @@ def read(data: bytes, name: str) -> Kept:
     at, known = len(FORMAT), _Known()
     while (body := _body(data, at, name)) is not None:
         try:
-            known.apply(_decoder.decode(body))
+            known.apply(_decoder().decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DamagedFileError(name, f"what is written at byte {at} makes no sense: {error}") from error
         at += _HEAD.size + len(body)
