@@ -360,3 +360,7 @@ def test_the_names_in_a_file() -> None:
         "acks.since_ns acks.queue acks.due acks.record.delivered acks.record.floor acks.record.pending "
         "pace.replayed_to pace.last_ns pace.credit pace.credited_ns"
     )
+    page = (Path(__file__).parents[3] / "docs/reference/store-dir.md").read_text()
+    assert [
+        name for name in (*store_dir_module.state_of(stream).log, *consumer.values) if f"`{name}`" not in page
+    ] == []
