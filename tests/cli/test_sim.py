@@ -1,6 +1,7 @@
 """`lattice-store sim serve`, and `python -m lattice_store_sim` as the same: processes that clients connect to."""
 
 import asyncio
+import os
 import signal
 import ssl
 import subprocess
@@ -183,6 +184,24 @@ def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
         result = command("sim", "serve", "--port", "0", "--store-dir", str(tmp_path))
     assert (result.code, result.out) == (ExitCode.USAGE, "")
     assert result.complaint == f"store_dir {str(tmp_path)!r} is used by another server"
+
+
+@pytest.mark.parametrize("by", COMMANDS)
+@pytest.mark.parametrize("where", ["full", "closed", "gone"])
+def test_nobody_can_be_told_where_it_listens(by: str, where: str) -> None:
+    script, *verb = COMMANDS[by]
+    command = [sys.executable, "-c", script, *verb, "--port", "0"]
+    if where == "closed":
+        command = ["sh", "-c", '"$@" >&-', "sh", *command]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Path("/dev/full").open("w") as full:
+        out = {"full": full, "gone": writing}.get(where)
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    code, _, err = finish(process)
+    assert code == (ExitCode.BROKEN_PIPE if where == "gone" else ExitCode.OUTPUT)
+    assert err.count("\n") == (where != "gone")
 
 
 def test_a_port_that_is_taken() -> None:
