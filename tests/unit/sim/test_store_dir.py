@@ -42,6 +42,8 @@ class FileClient(RandomClient):
         elif api.startswith("CONSUMER.CREATE") and body is not None:
             if "deliver_subject" in body["config"] and draw.random() < 0.2:
                 body["config"]["rate_limit_bps"] = 2000
+            elif "deliver_subject" in body["config"] and draw.random() < 0.2:
+                body["config"] |= {"ack_policy": "flow_control", "flow_control": True, "idle_heartbeat": 10**9}
             elif api.endswith(".z"):
                 policy = draw.choice(["overflow", "prioritized"])
                 body["config"] |= {"priority_policy": policy, "priority_groups": ["g"], "ack_policy": "explicit"}
