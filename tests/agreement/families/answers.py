@@ -1,7 +1,8 @@
 """Acks by answers to flow control: when the receiver is asked, which answers ack what, what is removed and goes on then.
 
 Not drawn: ordinary acks of several messages at once, which nobody listens to; windows of bytes, which the family
-``push`` draws; removals of messages that await acks, which a server may count later than it makes room.
+``push`` draws; removals of messages that await acks, which a server may count later than it makes room; resets, and
+updates that make room, while somebody listens: their answers may count what is delivered then.
 """
 
 from __future__ import annotations
@@ -114,15 +115,18 @@ class Answers(Family):
         self.listening = True
         self.pair.subscribe(self.inbox, "", "delivery")
 
-    @precondition(lambda self: self.present)
-    @rule(deaf=st.sampled_from([False, False, True]))
-    def listens(self, deaf: bool) -> None:
-        """Cease to listen, and begin again but for a change."""
+    def cease(self) -> None:
         compare_states(self.pair)
         if self.listening:
             self.pair.unsubscribe(self.inbox)
             self.listening = False
             compare_states(self.pair)
+
+    @precondition(lambda self: self.present)
+    @rule(deaf=st.sampled_from([False, False, True]))
+    def listens(self, deaf: bool) -> None:
+        """Cease to listen, and begin again but for a change."""
+        self.cease()
         if not deaf:
             self.hear()
             self.pair.settle()
@@ -181,6 +185,8 @@ class Answers(Family):
     @rule(changes=st.sampled_from(_CHANGES))
     def updates(self, changes: Settings) -> None:
         changed = {**self.config, **changes}
+        if "max_ack_pending" in changes:
+            self.cease()
         if "error" not in self.put(changed, "CONSUMER.UPDATE"):
             self.config = changed
 
@@ -190,11 +196,7 @@ class Answers(Family):
         """Deliver to elsewhere: what awaits acks is delivered again."""
         self.moves += 1
         moved = {**self.config, "deliver_subject": f"_INBOX.{self.space}.p.{self.moves}"}
-        compare_states(self.pair)
-        if self.listening:
-            self.pair.unsubscribe(self.inbox)
-            self.listening = False
-            compare_states(self.pair)
+        self.cease()
         if "error" in self.put(moved, "CONSUMER.UPDATE"):
             return
         self.config, self.inbox = moved, moved["deliver_subject"]
@@ -205,5 +207,6 @@ class Answers(Family):
     @precondition(lambda self: self.present)
     @rule(body=st.sampled_from([{}, {}, {"seq": 1}, {"seq": 2}]))
     def resets(self, body: Settings) -> None:
+        self.cease()
         self.request(f"CONSUMER.RESET.{self.stream(0)}.C", body)
         compare_states(self.pair)
