@@ -135,6 +135,8 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a mirror may not leave delete markers; from 2.11 on."""
     mirrors_promoted: bool = True
     """Whether an update may make a mirror a stream of its own, from 2.12 on; before, a mirror stays what it is."""
+    infos_tell_filters: bool = True
+    """Whether infos tell the filters of mirror and sources; from 2.10 on."""
     empty_mirrors_skip: bool = False
     """Whether an empty mirror skips what its origin has no more as messages of that time, up to 2.9, and does not just
     move on."""

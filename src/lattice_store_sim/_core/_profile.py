@@ -190,6 +190,7 @@ _2_9: Final = replace(
     republish_bound=True,
     republish_tells_times=False,
     empty_mirrors_skip=True,
+    infos_tell_filters=False,
     creations_tell_origins=False,
     build=("", "go1.19.8"),
     sources_tell_filters=False,

@@ -97,7 +97,7 @@ def _feed_to_json(feed: FeedInfo, profile: ServerProfile) -> dict[str, Any]:
     wire["active"] = -1 if feed.silent_ns is None else feed.silent_ns
     if feed.error is not None:
         wire["error"] = feed.error
-    if source.filter_subject:
+    if source.filter_subject and profile.infos_tell_filters:
         wire["filter_subject"] = source.filter_subject
     if source.subject_transforms:
         wire["subject_transforms"] = msgspec.to_builtins(source.subject_transforms)

@@ -2,7 +2,9 @@
 
 Not drawn: ordinary acks of several messages at once, which nobody listens to; windows of bytes, which the family
 ``push`` draws; removals of messages that await acks, which a server may count later than it makes room; resets, and
-updates that make room, while somebody listens: their answers may count what is delivered then.
+updates that make room, while somebody listens: their answers may count what is delivered then;
+on file, resets to the first message: of a state that is all zeros infos tell what is on disk, and a reset does not write
+that while a delivery is being written (filestore.go, ``writeState``).
 """
 
 from __future__ import annotations
@@ -207,6 +209,8 @@ class Answers(Family):
     @precondition(lambda self: self.present)
     @rule(body=st.sampled_from([{}, {}, {"seq": 1}, {"seq": 2}]))
     def resets(self, body: Settings) -> None:
+        if self.storages.get(0) == "file":
+            body = {"seq": 2}
         self.cease()
         self.request(f"CONSUMER.RESET.{self.stream(0)}.C", body)
         compare_states(self.pair)

@@ -4,8 +4,9 @@ A server connects to an origin after 100 to 200 ms and hears of an idle one once
 followed by a wait for both sides to say the same. Not drawn, because a server notices it after ten seconds only: origins
 that come or go when somebody takes from them, and room that is made where a message found none. Nor what is chance:
 which of several gets a message of a work queue, and the order in which messages of several origins come together. Origins
-that keep messages by interest are drawn from 2.14 on: before, they wait ten seconds for one who takes no more. Rollups are drawn from 2.12 on: before, a mirror or source
-that does not allow them asks for one again and again, and tells by chance how far it is behind.
+that keep messages by interest are drawn from 2.14 on: before, they wait ten seconds for one who takes no more. Rollups
+are drawn from 2.12 on, and sources under discard policy new from 2.11 on: before, a stream that refuses a message asks
+for it again and again, and tells by chance how far it is behind.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.agreement.states import compare_states
 
 _PATIENCE_S = 4.0
 _STUCK_BY_ROLLUPS = ("2.9", "2.10", "2.11")
+_STUCK_WHEN_FULL = ("2.9", "2.10")
 _ORIGINS = ("one", "two", "three")
 _MIRROR, _SOURCED = 3, 4
 _KINDS: list[dict[str, Any]] = [
@@ -190,6 +192,8 @@ class Sources(Family):
     def _make(self, slot: int, storage: str, config: dict[str, Any]) -> None:
         if slot in self.streams:
             self.request(f"STREAM.DELETE.{self.streams.pop(slot)}")
+        if slot == _SOURCED and self.profile in _STUCK_WHEN_FULL:
+            config = {name: value for name, value in config.items() if not name.startswith("discard")}
         self._configs[slot] = config
         self.create(slot, storage, **config)
         self._settled()

@@ -231,3 +231,11 @@ def test_a_consumer_that_is_shown_starts_where_it_was_told_to(version):
     wire("STREAM.CREATE.T", {"name": "T", "sources": [{"name": "S", "opt_start_seq": 9}], "storage": "memory"})
     [consumer] = wire("CONSUMER.LIST.S")["consumers"]
     assert (consumer["config"]["opt_start_seq"], consumer["delivered"]["stream_seq"]) == (9, 8)
+
+
+@pytest.mark.pins("infos_tell_filters")
+@per_version(("2.9", "2.9", None), ("2.10", "2.15", "o.a"))
+def test_the_filter_of_a_mirror_in_infos(version, expected):
+    wire = from_an_origin(version)
+    wire("STREAM.CREATE.M", {"name": "M", "mirror": {"name": "O", "filter_subject": "o.a"}, "storage": "memory"})
+    assert wire("STREAM.INFO.M")["mirror"].get("filter_subject") == expected
