@@ -183,7 +183,8 @@ class Feed:
         while (message := self._ahead(log)) is not None:
             sequence = message.sequence
             outcome, self.met = self._hand_over(stream, message, now_ns), True
-            if outcome == "refused" and self.mirrors and self.profile.mirrors_close_up:
+            closes_up = self.mirrors and self.profile.mirrors_close_up and stream.config.discard != "new"
+            if outcome == "refused" and closes_up:
                 self._left_out += 1
             elif outcome == "refused":
                 self.waits = True
