@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import nats
@@ -15,21 +14,11 @@ from nats.js import JetStreamContext
 from lattice_store.nats import LocalServer
 from tests.clients.running import RealRunning, Running, Setup, running, until
 
-HERE = Path(__file__).parent
 KEPT = "KEPT"
 """A stream that keeps a shared server from removing its store, which another test's stream may then not find."""
 
-AWAITED = ("test_a_batch", "test_a_schedule[", "test_schedules_that", "allow_atomic")
-"""What the simulator does not do yet. Strict: who makes it do so takes the name off here."""
-
 Connect = Callable[..., Awaitable[Client]]
 Start = Callable[..., Awaitable[Running]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent == HERE and "serve" in item.name and any(name in item.name for name in AWAITED):
-            item.add_marker(pytest.mark.xfail(reason="not simulated yet", strict=True))
 
 
 @pytest.fixture(params=["nats", "serve"])

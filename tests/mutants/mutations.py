@@ -51,7 +51,7 @@ MUTATIONS = (
     Mutation(
         "an expected sequence that is no number is taken for 0",
         *("publish", "_core/_publish"),
-        "if text.isdigit() else -1",
+        "if text.isdigit() else 2**64 - 1",
         "if text.isdigit() else 0",
     ),
     Mutation(

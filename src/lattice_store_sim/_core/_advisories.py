@@ -46,6 +46,13 @@ def of_stream(context: Context, stream: str, action: str, now_ns: int) -> None:
         )
 
 
+def batch_abandoned(context: Context, stream: str, batch: bytes, reason: str, now_ns: int) -> None:
+    """Tell that an atomic batch has ended without being stored."""
+    fields = {"stream": stream, "batch": batch.decode("utf-8", "replace"), "reason": reason}
+    subject = f"$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.{stream}"
+    tell(context, subject, f"{_ADVISORY}stream_batch_abandoned", now_ns, fields)
+
+
 class Advisories:
     """What is told of one consumer.
 

@@ -40,6 +40,10 @@ class Context:
     """Is told that nobody on the server listens to what is being sent; whoever sets it finds the answer himself."""
     names_given: int = 0
     """How many names and IDs were made up."""
+    atomic_batches: int = 0
+    """How many atomic batches have begun and not ended."""
+    fast_batches: int = 0
+    """How many fast batches are under way."""
     api_requests: int = 0
     """How many API requests were answered, or would have been had they had a reply subject."""
     api_refusals: int = 0

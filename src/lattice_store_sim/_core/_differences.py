@@ -189,6 +189,9 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a stream above ``max_msgs`` or ``max_bytes`` is cut under discard policy new too; up to 2.9."""
     rollup_passes_full_subject: bool = True
     """Whether a rollup passes ``discard_new_per_subject``; from 2.14 on."""
+    bad_ttls_counted: bool = False
+    """Whether a message that is refused for its TTL counts as the last one, which an expected last sequence or message ID
+    then must be; in 2.11."""
     message_ttl: bool = True
     """Whether there are per-message TTLs and delete markers; from 2.11 on, before their headers are plain data."""
     repeated_headers_removed: bool = True
@@ -199,12 +202,40 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a status in a message's header block is dropped; stored up to 2.11."""
     schedulers_checked: bool = True
     """Whether headers that end a schedule must make sense (10212); from 2.14 on."""
+    schedules_repeat: bool = True
+    """Whether schedules may repeat, name a time zone, a source and a rollup; from 2.14 on, before they are for one time."""
+    rollups_end_schedules: bool = True
+    """Whether a message that rolls up may end a schedule besides; from 2.14 on."""
+    own_messages_checked: bool = False
+    """Whether what a schedule has made must pass all that a client's message must; up to 2.12."""
     ids_restored_when_asked: bool = False
     """Whether a restart brings back message IDs once one is asked for, up to 2.11; they may be too old by then."""
     old_last_id_restored: bool = True
     """Whether a restart brings back a last message ID that is older than the duplicate window; from 2.15 on."""
     counters: bool = True
     """Whether there are counters, and headers of schedules and atomic batches have a meaning; from 2.12 on."""
+
+    odd_batch_sequences_missing: bool = True
+    """Whether a sequence in a batch that is no number counts as missing, from 2.14 on, or as the largest there is."""
+    batches_end_apart: bool = True
+    """Whether a batch may end with a message of no content (``eob``); from 2.14 on."""
+    batch_timeout_renewed: bool = True
+    """Whether each message of a batch extends its time; up to 2.12 that runs from the first."""
+    crowded_batches_named: bool = True
+    """Whether the refusal of a batch too many says so (10210), from 2.14 on, or that the batch is incomplete."""
+    unmet_batches_told: bool = True
+    """Whether an advisory tells of a batch that is given up for the API level it requires; from 2.14 on."""
+    staged_messages_rewritten: bool = True
+    """Whether what a batch stores has its counters' sums and its schedules' rollups; up to 2.12 it is as it was sent."""
+    half_stored_batches_stick: bool = True
+    """Whether a batch ends where a message finds no room, and its ID is then good for nothing; from 2.14 on. Earlier what
+    follows is stored, and the last message's answer is that of the batch."""
+    fast_batches: bool = True
+    """Whether there are fast batches, which are told by their reply subject; from 2.14 on."""
+    pings_begin_batches: bool = False
+    """Whether a question how far a fast batch has come begins it if there is none; in 2.14."""
+    backward_gaps_told: bool = True
+    """Whether a fast batch's client is told of a message that has come before; from 2.15 on."""
 
     # -- reads ------------------------------------------------------------------------------------
     unknown_get_fields: frozenset[str] = frozenset()

@@ -8,6 +8,8 @@ from typing import Final
 from lattice_store.limits import SECOND_NS
 
 _SMALL_UNITS: Final = ((1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
+_LONGEST: Final = 4000
+"""Python reads no longer numbers."""
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _TEXT: Final = re.compile(r"([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)", re.ASCII)
@@ -26,7 +28,7 @@ _UNIT_NS: Final = {
 
 def duration_of(text: str) -> int | None:
     """Return the nanoseconds that a text such as ``1h30m`` or ``-1.5s`` means, None if it is no duration."""
-    spelled = _TEXT.fullmatch(text)
+    spelled = _TEXT.fullmatch(text) if len(text) <= _LONGEST else None
     if spelled is None:
         return None
     duration_ns: int = sum(

@@ -24,12 +24,16 @@ def check(core: SimCore) -> None:
         _check_log(name, stream.log)
         _check_limits(name, stream)
         _check_dedupe(name, stream)
+        _check_schedules(name, stream)
         watched = all(cursor in stream.log.observers for cursor in stream.cursors)
         _require(watched, f"{name}: a cursor does not see what comes and goes")
         _check_feeds(core, stream)
         _check_consumers(name, stream)
         for cursor in stream.cursors:
             _require(cursor.pending == _recount(stream.log, cursor), f"{name}: pending is off")
+    for kind, counted in (("atomic", core.context.atomic_batches), ("fast", core.context.fast_batches)):
+        batches = (getattr(stream.batches, kind) for stream in core.streams.values())
+        _require(counted == sum(len(each) for each in batches if each is not None), f"{kind} batches are off")
     for left, right in combinations(core.streams.values(), 2):
         _require(left.created_ns != right.created_ns, "two streams share a creation time")
         clash = any(overlap(one, other) for one in left.config.subjects for other in right.config.subjects)
@@ -124,6 +128,19 @@ def _check_dedupe(name: str, stream: Stream) -> None:
     _require((stream.dedupe.deadline_ns is None) == (not ids), f"{name}: message IDs are never, or always, swept")
     deadline = stream.deadline_ns
     _require(deadline is None or stream.due_ns <= deadline, f"{name}: would sleep through a deadline")
+
+
+def _check_schedules(name: str, stream: Stream) -> None:
+    schedules, log = stream.schedules, stream.log
+    _require((schedules is not None) == stream.config.allow_msg_schedules, f"{name}: schedules without leave, or none")
+    if schedules is None:
+        return
+    _require(schedules in log.observers, f"{name}: the schedules do not see what comes and goes")
+    for subject, entry in schedules._by_subject.items():
+        message = log.messages.get(entry.sequence)
+        _require(message is not None and message.subject == subject, f"{name}: a schedule of no message")
+        waits = entry.fired or schedules.deadline_ns is not None
+        _require(waits, f"{name}: would sleep through a schedule")
 
 
 def _recount(log: Log, cursor: Cursor) -> int:

@@ -17,13 +17,13 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store.headers import Headers
 from lattice_store.limits import MAX_HEADER_BYTES, SECOND_NS
 from lattice_store.model import Message, PubAck
-from lattice_store.subjects import is_literal
 from lattice_store_sim._core import _control as names
-from lattice_store_sim._core._control import Control, read_control, without_header
+from lattice_store_sim._core._control import Control, number_of, read_control, without_header
 from lattice_store_sim._core._counter import counted
-from lattice_store_sim._core._names import is_subject
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._recovery import remember_ids
 from lattice_store_sim._core._retention import is_wanted
+from lattice_store_sim._core._schedule_rules import check_end, check_schedule, has_schedule
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._ttl import ttl_of
 
@@ -41,9 +41,9 @@ _NO_PART_OF_COUNTERS: Final = frozenset(
 )
 
 
-def _sequence(text: bytes) -> int:
+def sequence_of(text: bytes) -> int:
     """Read an expected sequence; what is no number becomes one that no stream reaches, as in the server."""
-    return (int(text) if text.isdigit() else -1) % 2**64
+    return number_of(text) if text.isdigit() else 2**64 - 1
 
 
 class UnansweredError(Exception):
@@ -53,7 +53,7 @@ class UnansweredError(Exception):
 # -- the steps --------------------------------------------------------------------------------------
 
 
-def _transform(stream: Stream, message: Message, control: Control) -> Message | None:
+def transform(stream: Stream, message: Message, control: Control) -> Message | None:
     """Go on with the subject that the stream makes of the message's own, if it does."""
     subject = None if stream.transform is None else stream.transform.match(message.subject, message.sequence)
     return None if subject is None else msgspec.structs.replace(message, subject=subject)
@@ -63,19 +63,22 @@ def _sealed(stream: Stream, message: Message, control: Control) -> None:
     raise api_error(400, 10109, "invalid operation on sealed stream")
 
 
-def _message_size(stream: Stream, message: Message, control: Control) -> None:
+def message_size(stream: Stream, message: Message, control: Control) -> None:
     if 0 < stream.config.max_msg_size < len(message.headers.block) + len(message.payload):
         raise api_error(400, 10054, "message size exceeds maximum allowed")
 
 
-def _header_size(stream: Stream, message: Message, control: Control) -> None:
+def header_size(stream: Stream, message: Message, control: Control) -> None:
     if len(message.headers.block) > MAX_HEADER_BYTES:
         raise api_error(400, 10097, "header size exceeds maximum allowed of 64k")
 
 
-def _batch(stream: Stream, message: Message, control: Control) -> None:
-    _message_size(stream, message, control)  # batches have a way of their own, which looks at the size at once
-    raise api_error(400, 10174, "atomic publish is disabled")
+def _batch(stream: Stream, message: Message, control: Control) -> PubAck:
+    """Let what belongs to a batch wait for its end; it is looked at then."""
+    message_size(stream, message, control)
+    if stream.batches.atomic is None:
+        raise api_error(400, 10174, "atomic publish is disabled")
+    return stream.batches.atomic.take(message, control)
 
 
 def _request_info(stream: Stream, message: Message, control: Control) -> Message:
@@ -85,7 +88,7 @@ def _request_info(stream: Stream, message: Message, control: Control) -> Message
     return msgspec.structs.replace(message, headers=Headers.from_block(block))
 
 
-def _increment(stream: Stream, message: Message, control: Control) -> None:
+def increment(stream: Stream, message: Message, control: Control) -> None:
     if _INCREMENT.fullmatch(control[names.INCREMENT]) is None:
         raise api_error(400, 10171, "message counter increment is invalid")
     if not stream.config.allow_msg_counter:
@@ -96,7 +99,7 @@ def _increment(stream: Stream, message: Message, control: Control) -> None:
         raise api_error(400, 10171, "message counter increment is invalid")
 
 
-def _expected_stream(stream: Stream, message: Message, control: Control) -> None:
+def expected_stream(stream: Stream, message: Message, control: Control) -> None:
     if control[names.EXPECTED_STREAM] != stream.config.name.encode():
         raise api_error(400, 10060, "expected stream does not match")
 
@@ -106,58 +109,65 @@ def _ttl_disabled(stream: Stream, message: Message, control: Control) -> None:
         raise api_error(400, 10166, "per-message TTL is disabled")
 
 
-def _wrong_last_sequence(actual: int) -> ApiError:
+def wrong_last_sequence(actual: int) -> ApiError:
     return api_error(400, 10071, f"wrong last sequence: {actual}")
+
+
+def missing_sequence() -> ApiError:
+    return api_error(400, 10193, "missing sequence for expected last sequence per subject")
 
 
 def _last_subject_sequence(stream: Stream, message: Message, control: Control) -> None:
     if names.EXPECTED_SUBJECT not in control:
-        raise api_error(400, 10193, "missing sequence for expected last sequence per subject")
+        raise missing_sequence()
     filter_ = control.get(names.EXPECTED_SUBJECT_FILTER) if stream.context.profile.expected_subject_filter else None
     actual = stream.log.last_of(message.subject if filter_ is None else filter_.decode("latin-1"))
-    if actual != _sequence(control[names.EXPECTED_SUBJECT]):
-        raise _wrong_last_sequence(actual)
+    if actual != sequence_of(control[names.EXPECTED_SUBJECT]):
+        raise wrong_last_sequence(actual)
 
 
 def _last_sequence(stream: Stream, message: Message, control: Control) -> None:
-    if stream.log.last_sequence != _sequence(control[names.EXPECTED_LAST]):
-        raise _wrong_last_sequence(stream.log.last_sequence)
+    actual = stream.log.last_sequence + stream.miscounted
+    if actual != sequence_of(control[names.EXPECTED_LAST]):
+        raise wrong_last_sequence(actual)
 
 
-def _schedule(stream: Stream, message: Message, control: Control) -> None:
-    raise api_error(400, 10188, "message schedules is disabled")
+def _schedule(stream: Stream, message: Message, control: Control) -> Message | None:
+    return check_schedule(stream.config, stream.context.profile, message, control)
 
 
-def _scheduler(stream: Stream, message: Message, control: Control) -> None:
-    """Refuse to end a schedule, since there are none; later versions first ask whether that makes sense."""
-    ends = control.get(names.SCHEDULE_NEXT) == b"purge"
-    if stream.context.profile.schedulers_checked:
-        scheduler = control.get(names.SCHEDULER, b"").decode("utf-8", "replace")
-        ends = ends and scheduler != message.subject and is_subject(scheduler) and is_literal(scheduler)
-    if ends:
-        raise api_error(400, 10188, "message schedules is disabled")
-    if stream.context.profile.schedulers_checked:
-        raise api_error(400, 10212, "message schedules invalid scheduler")
+def is_no_schedule(stream: Stream, subject: str) -> bool:
+    """Return whether the last message of a subject is no schedule; there may be none."""
+    last = stream.log.messages.get(stream.log.subjects.last(subject))
+    return last is not None and not has_schedule(last)
 
 
-def _source(stream: Stream, message: Message, control: Control) -> None:
+def _schedules_end(stream: Stream, message: Message, control: Control) -> None:
+    def is_other(subject: str) -> bool:
+        return is_no_schedule(stream, subject)
+
+    check_end(stream.config, stream.context.profile, message.subject, control, is_other)
+
+
+def source(stream: Stream, message: Message, control: Control) -> None:
     raise api_error(400, 10227, "message stream source header is not allowed")
 
 
 def _duplicate(stream: Stream, message: Message, control: Control) -> PubAck | None:
-    stream.remember_ids(message.time_ns)
+    remember_ids(stream, message.time_ns)
     sequence = stream.dedupe.find(control[names.MESSAGE_ID])
     return None if sequence is None else PubAck(stream.config.name, sequence, duplicate=True)
 
 
 def _last_message_id(stream: Stream, message: Message, control: Control) -> None:
     if not stream.last_message_id:
-        stream.remember_ids(message.time_ns)
+        remember_ids(stream, message.time_ns)
     if control[names.EXPECTED_ID] != stream.last_message_id:
+        stream.batches.reckoning.miss()
         raise api_error(400, 10070, f"wrong last msg ID: {stream.last_message_id.decode('latin-1')}")
 
 
-def _rollup(stream: Stream, message: Message, control: Control) -> None:
+def rollup(stream: Stream, message: Message, control: Control) -> None:
     if not stream.rolls_up:
         raise api_error(500, 10111, "rollup not permitted")
     _rollup_value(stream, message, control)
@@ -177,7 +187,7 @@ def _count(stream: Stream, message: Message, control: Control) -> Message:
         raise api_error(400, 10169, "message counter increment is missing")
     last = stream.log.messages.get(stream.log.subjects.last(message.subject))
     message = counted(last, message, control)
-    _message_size(stream, message, control)
+    message_size(stream, message, control)
     return message
 
 
@@ -185,6 +195,9 @@ def _ttl(stream: Stream, message: Message, control: Control) -> Message | None:
     """Raise a TTL to that of the stream's delete markers, which would otherwise come too late."""
     seconds = ttl_of(control[names.TTL])
     if seconds is None:
+        if stream.context.profile.bad_ttls_counted:
+            stream.miscounted += 1
+            stream.last_message_id = control.get(names.MESSAGE_ID, b"")
         raise api_error(400, 10165, "invalid per-message TTL")
     least = stream.config.subject_delete_marker_ttl // SECOND_NS
     if not 0 < seconds < least or stream.config.max_msgs_per_subject == 1:
@@ -197,17 +210,24 @@ def _ttl(stream: Stream, message: Message, control: Control) -> Message | None:
 
 def _full(stream: Stream, message: Message, control: Control) -> None:
     """Refuse under discard policy NEW; a message that replaces the oldest of its subject may still pass."""
+    reason = _lack(stream, message, control)
+    if reason:
+        stream.batches.reckoning.miss()
+        stream.miscounted = 0
+        raise api_error(503, 10077, f"maximum {reason} exceeded")
+
+
+def _lack(stream: Stream, message: Message, control: Control) -> str:
+    """Return what there is no room for; nothing if there is."""
     config, log, subject = stream.config, stream.log, message.subject
     replaces = 0 < config.max_msgs_per_subject <= log.subjects.count(subject)
     passes = names.ROLLUP in control and stream.context.profile.rollup_passes_full_subject
     if replaces and config.discard_new_per_subject and not passes:
-        raise api_error(503, 10077, "maximum messages per subject exceeded")
+        return "messages per subject"
     if 0 < config.max_msgs <= len(log.messages) and not replaces:
-        raise api_error(503, 10077, "maximum messages exceeded")
-    if config.max_bytes > 0 and _exceeds(
-        stream, message, log.messages[log.subjects.first(subject)] if replaces else None
-    ):
-        raise api_error(503, 10077, "maximum bytes exceeded")
+        return "messages"
+    oldest = log.messages[log.subjects.first(subject)] if replaces else None
+    return "bytes" if config.max_bytes > 0 and _exceeds(stream, message, oldest) else ""
 
 
 def _exceeds(stream: Stream, message: Message, oldest: Message | None) -> bool:
@@ -258,30 +278,32 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
     def when(holds: bool, *steps: Step) -> tuple[Step, ...]:
         return steps if holds else ()
 
-    message_size = Step(_message_size, concerns=lambda config: config.max_msg_size > 0)
-    header_size = Step(_header_size, (names.OVERSIZE,))
+    size = Step(message_size, concerns=lambda config: config.max_msg_size > 0)
+    header = Step(header_size, (names.OVERSIZE,))
     duplicate = Step(_duplicate, (names.MESSAGE_ID,))
+    times = (names.SCHEDULE_TIME_ZONE,) if profile.schedules_repeat else ()
+    scheduler = (names.SCHEDULER,) if profile.schedulers_checked else ()
     alone = (names.EXPECTED_SUBJECT_FILTER,) if profile.expected_subject_filter_alone_refused else ()
     return (
-        Step(_transform, concerns=lambda config: bool(config.subject_transform and config.subject_transform.dest)),
         Step(_sealed, concerns=lambda config: config.sealed),
         *when(profile.counters, Step(_batch, (names.BATCH_ID,))),
+        Step(transform, concerns=lambda config: bool(config.subject_transform and config.subject_transform.dest)),
         Step(_request_info, (names.REQUEST_INFO,)),
-        *when(profile.size_first, message_size, header_size),
-        *when(profile.counters, Step(_increment, (names.INCREMENT,))),
-        Step(_expected_stream, (names.EXPECTED_STREAM,)),
+        *when(profile.size_first, size, header),
+        *when(profile.counters, Step(increment, (names.INCREMENT,))),
+        Step(expected_stream, (names.EXPECTED_STREAM,)),
         *when(profile.message_ttl, Step(_ttl_disabled, (names.TTL,), lambda config: not config.allow_msg_ttl)),
         *when(profile.duplicate_first, duplicate),
         Step(_last_subject_sequence, (names.EXPECTED_SUBJECT, *alone)),
         Step(_last_sequence, (names.EXPECTED_LAST,)),
-        *when(profile.counters, Step(_schedule, (names.SCHEDULE,))),
-        *when(profile.counters, Step(_scheduler, (names.SCHEDULE_NEXT, names.SCHEDULER))),
-        *when(profile.source_header_refused, Step(_source, (names.SOURCE,))),
+        *when(profile.counters, Step(_schedule, (names.SCHEDULE, *times))),
+        *when(profile.counters, Step(_schedules_end, (names.SCHEDULE_NEXT, *scheduler))),
+        *when(profile.source_header_refused, Step(source, (names.SOURCE,))),
         *when(not profile.duplicate_first, duplicate),
         Step(_last_message_id, (names.EXPECTED_ID,)),
-        Step(_rollup, (names.ROLLUP,)),
+        Step(rollup, (names.ROLLUP,)),
         Step(_count, concerns=lambda config: config.allow_msg_counter),
-        *when(not profile.size_first, message_size, header_size),
+        *when(not profile.size_first, size, header),
         Step(_unwanted, concerns=lambda config: config.retention == "interest"),
         *when(profile.message_ttl, Step(_ttl, (names.TTL,))),
         Step(_full, concerns=lambda config: config.discard == "new"),
@@ -291,8 +313,8 @@ def order(profile: ServerProfile) -> tuple[Step, ...]:
 
 _AT_THE_ORIGIN: Final = frozenset(
     {
-        *(_batch, _increment, _expected_stream, _ttl_disabled, _last_subject_sequence, _last_sequence, _schedule),
-        *(_scheduler, _source, _last_message_id),
+        *(_batch, increment, expected_stream, _ttl_disabled, _last_subject_sequence, _last_sequence, _schedule),
+        *(_schedules_end, source, _last_message_id),
     }
 )
 """What a message from another stream need not pass: it has been looked at there."""
@@ -305,7 +327,30 @@ def order_from_origin(profile: ServerProfile, *, mirrored: bool) -> tuple[Step, 
     steps = (step for step in order(profile) if step.run not in passed)
     if profile.rollups_judged_again:
         return tuple(steps)
-    return tuple(step._replace(run=_rollup_value) if step.run is _rollup else step for step in steps)
+    return tuple(step._replace(run=_rollup_value) if step.run is rollup else step for step in steps)
+
+
+_AT_THE_DOOR: Final = frozenset(
+    {
+        *(_sealed, _batch, message_size, header_size, increment, expected_stream, _ttl_disabled),
+        *(_last_subject_sequence, _last_sequence, _schedule, _schedules_end, source, _duplicate, rollup, _count),
+    }
+)
+"""What a message of a batch has passed when the batch is stored."""
+
+
+@cache
+def order_of_staged(profile: ServerProfile) -> tuple[Step, ...]:
+    """Return the steps for the messages of a batch that may be stored."""
+    return tuple(step for step in order(profile) if step.run not in _AT_THE_DOOR)
+
+
+@cache
+def order_of_own(profile: ServerProfile) -> tuple[Step, ...]:
+    """Return the steps for messages that the server has made itself."""
+    if profile.own_messages_checked:
+        return tuple(step for step in order(profile) if step.run is not _batch)
+    return order_from_origin(profile, mirrored=False)
 
 
 class Admission:

@@ -9,7 +9,7 @@ from lattice_store.errors import ApiError, NoRespondersError, NotSimulatedError,
 from lattice_store.headers import NO_HEADERS, Headers
 from lattice_store.model import DeliverPolicy, Message, PubAck
 from lattice_store.subjects import overlap
-from lattice_store_sim._core import _consumers, _source_rules, _stream_rules
+from lattice_store_sim._core import _consumers, _recovery, _source_rules, _stream_rules
 from lattice_store_sim._core._ack import Ack
 from lattice_store_sim._core._advisories import of_stream
 from lattice_store_sim._core._consumer import Consumer
@@ -19,6 +19,7 @@ from lattice_store_sim._core._consumer_rules import FILTER_OUTSIDE, is_outside
 from lattice_store_sim._core._consumers import Action
 from lattice_store_sim._core._context import Context
 from lattice_store_sim._core._cursor import Cursor
+from lattice_store_sim._core._fast import Answer, FastSend
 from lattice_store_sim._core._interest import EVENTS, Interest
 from lattice_store_sim._core._links import Links
 from lattice_store_sim._core._log import Log
@@ -209,7 +210,7 @@ class SimCore:
             self.room.check_reservation(self.streams.values(), config)
         self._refuse_overlap(config)
         check_late(config, self.context.profile, update=False)
-        _stream_rules.refuse_unsimulated(config)
+        _source_rules.refuse_unsimulated(config)
         # A stream's creation time is its identity: two streams never share one, however still the clock stands.
         self._last_created_ns = max(self.now_ns, self._last_created_ns + 1)
         stream = self.streams[config.name] = Stream(config, self._last_created_ns, self.context)
@@ -247,7 +248,7 @@ class SimCore:
         self._refuse_overlap(config)
         check_late(config, profile, update=True)
         _source_rules.check_update_late(config, profile)
-        _stream_rules.refuse_unsimulated(config)
+        _source_rules.refuse_unsimulated(config)
         holder.update(config, self.now_ns)
         holder.consumers.run(self.now_ns)
         self._streams_changed()
@@ -303,16 +304,15 @@ class SimCore:
         stream = self._routes.get(subject) or self._route(subject)
         if now_ns >= stream.due_ns:
             stream.advance(now_ns)
-        ack: PubAck | None = None
         try:
             if self.room is not None:
                 self.room.check_use(self.streams.values(), stream)
             ack = stream.publish(subject, payload, headers, now_ns)
-        except UnansweredError:
-            return None
-        except ApiError:
-            if not stream.config.no_ack:
-                raise
+        except (ApiError, UnansweredError) as refusal:
+            self._run(stream)  # of an atomic batch some may have been stored
+            if isinstance(refusal, UnansweredError) or stream.config.no_ack:
+                return None
+            raise
         if stream.consumers:
             stream.consumers.run(now_ns)
         if stream.followers:
@@ -330,6 +330,29 @@ class SimCore:
                 self.publish(outgoing.to, outgoing.payload, headers, now_ns=self.now_ns)
         finally:
             self._taking_in -= 1
+
+    def publish_fast(
+        self, subject: str, payload: bytes, headers: Headers, sent: FastSend | None, *, now_ns: int
+    ) -> list[Answer]:
+        """Publish as part of a fast batch; return what is answered, to the message's reply subject.
+
+        Raises:
+            NoRespondersError: no stream is bound to the subject.
+            ApiError: refused, as no part of any batch.
+        """
+        stream = self._route(subject)
+        self._tick(now_ns)
+        stream.advance(self.now_ns)
+        answers: list[Answer] = []
+        try:
+            if self.room is not None:
+                self.room.check_use(self.streams.values(), stream)
+            answers = stream.publish_fast(subject, payload, headers, sent, self.now_ns)
+        except ApiError:
+            if not stream.config.no_ack:
+                raise
+        self._run(stream)
+        return answers
 
     def _route(self, subject: str) -> Stream:
         stream = self._routes.find(subject, self.streams)
@@ -530,11 +553,17 @@ class SimCore:
     # -- the server itself ----------------------------------------------------------------------
 
     def restart(self, *, now_ns: int) -> None:
-        """Lose what a server loses when it restarts: memory streams, and the IDs of messages no longer stored."""
+        """Lose what a server loses when it restarts, such as memory streams, and the IDs of messages no longer stored."""
         self._tick(now_ns)
-        kept = {name: one for name, one in self.streams.items() if one.config.storage == "file"}
-        self.streams = kept
+        kept: list[tuple[Stream, StreamConfig]] = []
+        for stream in self.streams.values():
+            config = _recovery.config_found(stream.config, self.context.profile, self._config_of)
+            if config is not None:
+                kept.append((stream, config))
+            else:
+                stream.batches.clear()
+        self.streams = {config.name: stream for stream, config in kept}
         self._streams_changed()
-        for stream in kept.values():
-            stream.restart(self.now_ns)
+        for stream, config in kept:
+            _recovery.restart(stream, config, self.now_ns)
         self._links.renew(self.streams, self.now_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -13,19 +14,34 @@ from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import DeliverPolicy, Message, PubAck, StreamState
 from lattice_store_sim._core import _feed, _publish, _retention
+from lattice_store_sim._core._batch_set import BatchSet
 from lattice_store_sim._core._consumer import Consumer
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._consumer_set import ConsumerSet
 from lattice_store_sim._core._context import Context
-from lattice_store_sim._core._control import MESSAGE_ID, NO_CONTROL, ROLLUP, TTL, Control, lone_message_id, read_control
+from lattice_store_sim._core._control import (
+    BATCH_ID,
+    MESSAGE_ID,
+    NO_CONTROL,
+    ROLLUP,
+    SCHEDULE_NEXT,
+    SCHEDULER,
+    TTL,
+    Control,
+    lone_message_id,
+    read_control,
+)
 from lattice_store_sim._core._counter import CounterAck, value_of
 from lattice_store_sim._core._cursor import Cursor
 from lattice_store_sim._core._dedupe import Dedupe
+from lattice_store_sim._core._fast import Answer, FastSend
 from lattice_store_sim._core._feed import Feed, FeedInfo
 from lattice_store_sim._core._filters import compile_filters, nothing
 from lattice_store_sim._core._log import Log
 from lattice_store_sim._core._names import letters
 from lattice_store_sim._core._republish import republisher_of
+from lattice_store_sim._core._schedule_rules import PURGE
+from lattice_store_sim._core._scheduling import Due, Schedules
 from lattice_store_sim._core._stream_config import StreamConfig
 from lattice_store_sim._core._subject_transform import transform_of
 from lattice_store_sim._core._ttl import Expiry, is_marker, marker_headers
@@ -54,19 +70,25 @@ class Stream:
         self.log = Log(config, context.profile)
         self.dedupe = Dedupe(config.duplicate_window)
         self.last_message_id = b""
-        self._ids_forgotten = False
+        self.miscounted = 0
+        """How many messages were counted and not stored; see ``bad_ttls_counted``."""
+        self.ids_forgotten = False
+        """Whether a restart has left message IDs to be found among what is stored."""
         self.cursors: list[Cursor] = []
         self.consumers = ConsumerSet(self.log)
         self.feeds: list[Feed] = []
         """Where it takes messages from."""
         self.followers: list[Feed] = []
         """Feeds of other streams that take messages from this one."""
+        self.batches = BatchSet(self)
+        self.schedules: Schedules | None = None
         self.due_ns = 0
         """Nothing comes due before; kept so that a publish need not ask for the deadline."""
-        self._configure(config)
+        self.configure(config, created_ns)
         self._watch(Expiry(self.log, config.max_age, ttls=config.allow_msg_ttl))
 
-    def _configure(self, config: StreamConfig) -> None:
+    def configure(self, config: StreamConfig, now_ns: int) -> None:
+        """Prepare for a configuration; what it means for what is stored is left to `update`."""
         self.config = config
         profile, mapping, republish = self.context.profile, config.subject_transform, config.republish
         self.captures = compile_filters(config.subjects) if config.subjects else nothing
@@ -75,9 +97,20 @@ class Stream:
         self._admission = _publish.Admission(config, profile, _publish.order(profile))
         from_origin = _publish.order_from_origin(profile, mirrored=config.mirror is not None)
         self._from_origin = _publish.Admission(config, profile, from_origin)
+        self._for_staged = _publish.Admission(config, profile, _publish.order_of_staged(profile))
+        self._for_own = _publish.Admission(config, profile, _publish.order_of_own(profile))
         self.rolls_up = config.allow_rollup_hdrs and not config.deny_purge
+        self._extras = config.allow_msg_counter or config.allow_msg_schedules or bool(config.mirror or config.sources)
+        """Whether a stored message may ask for more than its ID, rollup and TTL do."""
         self.feeds = _feed.changed(self, config)
+        self.batches.configure()
+        if config.allow_msg_schedules and self.schedules is None:
+            self._schedule(Schedules.found_in(self.log, profile, now_ns))
         self.due_ns = 0
+
+    def _schedule(self, schedules: Schedules) -> None:
+        self.schedules = schedules
+        self.log.observers.append(schedules)
 
     def _watch(self, expiry: Expiry) -> None:
         self.expiry = expiry
@@ -92,8 +125,12 @@ class Stream:
         for consumer in self.consumers.values():
             copied.consumers.add(consumer.copy(copied))
         copied.feeds = [feed.copy() for feed in self.feeds]
-        copied.last_message_id, copied._ids_forgotten = self.last_message_id, self._ids_forgotten
+        copied.last_message_id, copied.ids_forgotten = self.last_message_id, self.ids_forgotten
+        copied.miscounted = self.miscounted
         copied._watch(self.expiry.copy(copied.log))
+        if self.schedules is not None:
+            copied._schedule(self.schedules.copy(copied.log))
+        copied.batches = self.batches.copy(copied)
         return copied
 
     # -- time -----------------------------------------------------------------------------------
@@ -101,7 +138,9 @@ class Stream:
     @property
     def deadline_ns(self) -> int | None:
         """When something of this stream comes due."""
-        due = (self.expiry.deadline_ns, self.dedupe.deadline_ns, self.consumers.deadline_ns)
+        scheduled_ns = None if self.schedules is None else self.schedules.deadline_ns
+        readers_ns, batches_ns = self.consumers.deadline_ns, self.batches.deadline_ns
+        due = (self.expiry.deadline_ns, self.dedupe.deadline_ns, readers_ns, batches_ns, scheduled_ns)
         return min((deadline for deadline in due if deadline is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
@@ -120,6 +159,11 @@ class Stream:
             if message is not None:  # otherwise the marker of an earlier one has replaced it
                 self._expire(message, now_ns)
         self.dedupe.expire(now_ns)
+        self.batches.advance(now_ns)
+        if self.schedules is not None:
+            for due in self.schedules.begin(now_ns):
+                self._publish_own(due, now_ns)
+            self.schedules.end(now_ns)
         self.consumers.advance(now_ns)
 
     def _expire(self, message: Message, now_ns: int) -> None:
@@ -170,44 +214,103 @@ class Stream:
 
     def take(self, subject: str, payload: bytes, headers: Headers, time_ns: int) -> _feed.Outcome:
         """Store a message that another stream has, unless it is not for this one or has to wait."""
-        message = Message(subject, self.log.last_sequence + 1, time_ns, headers, payload)
-        control, steps = self._from_origin.read(headers.block)
         try:
-            for step in steps:
-                outcome = step(self, message, control)
-                if isinstance(outcome, PubAck):
-                    return "passed"
-                message = outcome or message
+            passed = self._pass(self._from_origin, subject, payload, headers, time_ns)
         except (ApiError, _publish.UnansweredError):
             return "refused"
+        if isinstance(passed, PubAck):
+            return "passed"
+        self._keep(*passed)
+        return "stored"
+
+    def publish_fast(
+        self, subject: str, payload: bytes, headers: Headers, sent: FastSend | None, now_ns: int
+    ) -> list[Answer]:
+        """Take a message of a fast batch; return what it is answered with.
+
+        Raises:
+            ApiError: refused, as no part of any batch.
+        """
+        message = Message(subject, self.log.last_sequence + 1, now_ns, headers, payload)
+        self._refuse_if_sealed()
+        return self.batches.take_fast(message, sent)
+
+    def store_staged(self, message: Message, now_ns: int) -> PubAck:
+        """Store a message of a batch that may be stored.
+
+        Raises:
+            ApiError: there is no room for it.
+        """
+        return self._store(self._for_staged, message.subject, message.payload, message.headers, now_ns)
+
+    def _publish_own(self, due: Due, now_ns: int) -> None:
+        """Store what a schedule has made, if it may be; what seems to be of a batch is taken to be looked at already."""
+        admission = self._for_staged if BATCH_ID in read_control(due.headers.block) else self._for_own
+        with suppress(ApiError, _publish.UnansweredError):
+            self._store(admission, due.subject, due.payload, due.headers, now_ns)
+
+    def _store(
+        self, admission: _publish.Admission, subject: str, payload: bytes, headers: Headers, time_ns: int
+    ) -> PubAck:
+        """Do as `publish` does, with other steps to pass; what matters there is time."""
+        passed = self._pass(admission, subject, payload, headers, time_ns)
+        return passed if isinstance(passed, PubAck) else self._keep(*passed)
+
+    def _pass(
+        self, admission: _publish.Admission, subject: str, payload: bytes, headers: Headers, time_ns: int
+    ) -> tuple[Message, Control] | PubAck:
+        """Return what is to be stored, or the ack that stands for it."""
+        message = Message(subject, self.log.last_sequence + 1, time_ns, headers, payload)
+        control, steps = admission.read(headers.block)
+        for step in steps:
+            outcome = step(self, message, control)
+            if isinstance(outcome, PubAck):
+                return outcome
+            message = outcome or message
+        return message, control
+
+    def _keep(self, message: Message, control: Control) -> PubAck:
         self.log.append(message)
         self.due_ns = 0
-        self._follow_up(message, control)
-        return "stored"
+        return self._follow_up(message, control)
 
     def _follow_up(self, message: Message, control: Control) -> PubAck:
         """Do what the control headers of a stored message ask for."""
-        self._remember(control, message.sequence, message.time_ns, message.time_ns)
+        self.remember(control, message.sequence, message.time_ns, message.time_ns)
         if ROLLUP in control and self.rolls_up:
             self._purge(_rolled_up(control, message.subject), keep=1)
         if TTL in control:
             self.due_ns = 0
-        if self.config.allow_msg_counter:
-            return CounterAck(self.config.name, message.sequence, value=value_of(message.payload))
+        if self._extras:
+            self._end_schedule(control)
+            if self.config.allow_msg_counter:
+                return CounterAck(self.config.name, message.sequence, value=value_of(message.payload))
         return PubAck(self.config.name, message.sequence)
 
-    def _remember(self, control: Control, sequence: int, stored_ns: int, now_ns: int) -> None:
+    def _end_schedule(self, control: Control) -> None:
+        """Purge what a message says it has come from for the last time."""
+        if self.schedules is not None:
+            self.due_ns = 0
+        if control.get(SCHEDULE_NEXT) != PURGE or SCHEDULER not in control or not self.rolls_up:
+            return
+        if ROLLUP not in control or self.context.profile.rollups_end_schedules:
+            self._purge(control[SCHEDULER].decode("utf-8", "replace"))
+
+    def remember(self, control: Control, sequence: int, stored_ns: int, now_ns: int) -> None:
+        """Note the message ID of what was stored, if it has one."""
         message_id = self.last_message_id = control.get(MESSAGE_ID, b"")
         if message_id and self.dedupe.remember(message_id, sequence, stored_ns, now_ns):
             self.due_by(now_ns + self.config.duplicate_window)
 
     def skip(self, message: Message, control: Control) -> PubAck:
         """Take a message that nobody is interested in: it gets a sequence, but is not stored."""
-        sequence = self.log.skip(message.time_ns)
+        sequence, self.miscounted = self.log.skip(message.time_ns), 0
         known_as = sequence if self.context.profile.skipped_ids_lead_there else 0
-        self._remember(control, known_as, 0, message.time_ns)
+        self.remember(control, known_as, 0, message.time_ns)
         if ROLLUP in control and self.rolls_up and self.context.profile.skipped_rollups_purge:
             self._purge(_rolled_up(control, message.subject))
+        if self._extras:
+            self._end_schedule(control)
         return PubAck(self.config.name, sequence)
 
     # -- reads ----------------------------------------------------------------------------------
@@ -259,6 +362,7 @@ class Stream:
         for consumer in self.consumers.values():
             consumer.advisories.deleted(now_ns)
             consumer.close("Consumer Deleted")
+        self.batches.clear()
 
     def interest_changed(self, consumer: Consumer) -> None:
         """Note that a consumer wants other subjects than before."""
@@ -315,7 +419,10 @@ class Stream:
         self._refuse_if_sealed()
         if self.config.deny_purge:
             raise api_error(500, 10110, "stream purge not permitted")
-        return self._purge(filter_ or "", before=before_sequence or 0, keep=keep or 0)
+        believed = self.log.last_sequence + self.miscounted
+        removed = self._purge(filter_ or "", before=before_sequence or 0, keep=keep or 0)
+        self.miscounted = max(believed - self.log.last_sequence, 0)
+        return removed
 
     def _purge(self, filter_: str, *, before: int = 0, keep: int = 0) -> int:
         if not self.consumers:
@@ -334,7 +441,7 @@ class Stream:
     def update(self, config: StreamConfig, now_ns: int) -> None:
         """Take over an accepted configuration; lowered limits evict at once, a new window judges all IDs."""
         old = self.config
-        self._configure(config)
+        self.configure(config, now_ns)
         self.dedupe.change_window(config.duplicate_window, now_ns)
         self.expiry.change_age(config.max_age)
         if config.allow_msg_ttl and not old.allow_msg_ttl:
@@ -342,54 +449,9 @@ class Stream:
         self.log.change_limits(config)
         if config.retention == "interest" and old.retention != "interest":
             _retention.began(self)
+        if self.schedules is not None:
+            self.schedules.look_at_once(now_ns)
         self.advance(now_ns)
-
-    def restart(self, now_ns: int) -> None:
-        """Forget what the server keeps in memory only."""
-        log, profile = self.log, self.context.profile
-        if profile.unused_files_restart_at_1:
-            log.first_sequence = max(log.first_sequence, 1)
-        self._expire_on_the_way_up(now_ns)
-        for feed in self.feeds:
-            feed.restart(self)
-        self.dedupe, self.last_message_id, self._ids_forgotten = Dedupe(self.config.duplicate_window), b"", True
-        if not profile.ids_restored_when_asked:
-            self.remember_ids(now_ns)
-        for consumer in list(self.consumers.values()):
-            if consumer.config.mem_storage:
-                self.consumers.remove(consumer)
-            else:
-                consumer.restart(now_ns)
-                self.consumers.stir(consumer)
-        self.due_ns = 0
-        self.advance(now_ns)
-
-    def remember_ids(self, now_ns: int) -> None:
-        """Take message IDs from the stored messages, if a restart has forgotten them (stream.go ``rebuildDedupe``)."""
-        if not self._ids_forgotten:
-            return
-        self._ids_forgotten = False
-        log, since_ns = self.log, now_ns - self.config.duplicate_window
-        for sequence in range(log.first_since(since_ns), log.last_sequence + 1):
-            if sequence in log.messages:
-                self._remember(self._control_at(sequence), sequence, log.messages[sequence].time_ns, now_ns)
-        last = log.messages.get(log.last_sequence)
-        is_known = last is not None and last.time_ns >= since_ns
-        kept = is_known or self.context.profile.old_last_id_restored
-        self.last_message_id = self._control_at(log.last_sequence).get(MESSAGE_ID, b"") if kept else b""
-
-    def _expire_on_the_way_up(self, now_ns: int) -> None:
-        """Remove what has come of age while the server was down, even with a TTL (filestore.go, ``expireMsgsOnRecover``)."""
-        if self.config.subject_delete_marker_ttl:
-            return
-        if max_age := self.config.max_age:
-            messages = self.log.messages.values()
-            self.log.remove_all([one.sequence for one in messages if one.time_ns + max_age <= now_ns])
-
-    def _control_at(self, sequence: int) -> Control:
-        """Return the control headers of a stored message."""
-        message = self.log.messages.get(sequence)
-        return read_control(message.headers.block) if message is not None and message.headers else NO_CONTROL
 
 
 def _rolled_up(control: Control, subject: str) -> str:

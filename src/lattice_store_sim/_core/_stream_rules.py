@@ -10,9 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from lattice_store.errors import NotSimulatedError, api_error
+from lattice_store.errors import api_error
 from lattice_store.limits import DEFAULT_DUPLICATE_WINDOW_NS, MAX_STREAM_NAME_BYTES, SECOND_NS
-from lattice_store_sim._core import _source_rules
 from lattice_store_sim._core._consumer_config import ConsumerConfig
 from lattice_store_sim._core._mapping_rules import check_mappings
 from lattice_store_sim._core._metadata import metadata_bytes, with_required_level
@@ -240,22 +239,6 @@ def check(config: StreamConfig, profile: ServerProfile, lookup: Lookup, *, pedan
     if config.placement is not None and config.placement.preferred:
         raise api_error(500, 10052, "preferred server not permitted in placement")
     return settled
-
-
-def refuse_unsimulated(config: StreamConfig) -> None:
-    """Refuse what a server would accept and the simulator does not do.
-
-    Raises:
-        NotSimulatedError: names the setting.
-    """
-    _source_rules.refuse_unsimulated(config)
-    for name in ("allow_atomic", "allow_msg_schedules", "allow_batched"):
-        if getattr(config, name):
-            raise _not_simulated(name)
-
-
-def _not_simulated(name: str) -> NotSimulatedError:
-    return NotSimulatedError(f"the stream setting {name!r} is not simulated")
 
 
 def check_replicas(config: StreamConfig | ConsumerConfig, *, max_replicas: int) -> None:

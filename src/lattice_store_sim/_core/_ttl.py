@@ -11,7 +11,7 @@ from typing import Final
 from lattice_store.headers import Headers
 from lattice_store.limits import SECOND_NS
 from lattice_store.model import Message
-from lattice_store_sim._core._control import MARKER_REASON, TTL, has_header, read_control
+from lattice_store_sim._core._control import MARKER_REASON, TTL, has_header, number_of, read_control
 from lattice_store_sim._core._durations import duration_of, duration_text
 from lattice_store_sim._core._log import Log
 
@@ -20,7 +20,7 @@ NEVER: Final = -1
 _SLACK: Final = 16
 
 
-def _int64(number: int) -> int:
+def int64(number: int) -> int:
     """Return what Go makes of a sum that is too large: it wraps."""
     return (number + 2**63) % 2**64 - 2**63
 
@@ -35,7 +35,7 @@ def ttl_of(text: bytes) -> int | None:
         return duration_ns // SECOND_NS if duration_ns >= SECOND_NS else None
     if not text.isdigit() or text == b"0":
         return None
-    seconds = _int64(int(text))
+    seconds = int64(number_of(text))
     return None if seconds < 0 else seconds
 
 
@@ -75,7 +75,7 @@ class Expiry:
         if ttl == NEVER:
             self._exempt.add(message.sequence)
         elif ttl:
-            expires_ns = _int64(message.time_ns + ttl * SECOND_NS)
+            expires_ns = int64(message.time_ns + ttl * SECOND_NS)
             self._expires[message.sequence] = expires_ns
             heapq.heappush(self._heap, (expires_ns, message.sequence))
 

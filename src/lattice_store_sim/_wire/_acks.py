@@ -16,9 +16,9 @@ from lattice_store_sim._core._control import read_header
 from lattice_store_sim._core._durations import duration_of
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._pulls import PlainRequest, PullRequest, Refusal
+from lattice_store_sim._core._requirement import lacks_api_level
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._json import decode, lenient
-from lattice_store_sim._wire._requirement import lacks_api_level
 from lattice_store_sim._wire._routes import Request, Route
 
 _ACK: Final = "$JS.ACK."

@@ -11,11 +11,11 @@ import msgspec
 from lattice_store.errors import ApiError
 from lattice_store_sim._core._advisories import ACCOUNT, API_AUDIT, audit
 from lattice_store_sim._core._outbox import Outgoing
+from lattice_store_sim._core._requirement import check_api_level
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire import _account, _acks, _cluster, _consumers, _direct, _messages, _streams
 from lattice_store_sim._wire._domain import without_domain
 from lattice_store_sim._wire._publish import error_to_wire, publish
-from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import API, SERVED_APART, Request, Route
 
 ROUTES: Final[tuple[Route, ...]] = (

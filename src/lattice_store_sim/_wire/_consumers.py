@@ -11,11 +11,11 @@ from lattice_store.errors import ApiError, api_error
 from lattice_store_sim._core._consumer_config import ConsumerConfig, TimeNs
 from lattice_store_sim._core._consumer_rules import BAD_GROUP_NAME, GROUP_NAME
 from lattice_store_sim._core._profile import ServerProfile
+from lattice_store_sim._core._requirement import check_api_level
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
 from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object, lenient
 from lattice_store_sim._wire._pages import listed
-from lattice_store_sim._wire._requirement import check_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import ZERO_NS, time_text
 

@@ -15,10 +15,10 @@ from lattice_store_sim._core import _reads
 from lattice_store_sim._core._outbox import Outgoing, status
 from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._reads import Batch, Get, NothingFoundError
+from lattice_store_sim._core._requirement import lacks_api_level
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._gets import asks_for_nothing, contradicts_itself, decode_get
 from lattice_store_sim._wire._json import lenient
-from lattice_store_sim._wire._requirement import lacks_api_level
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import time_text
 

@@ -1,9 +1,8 @@
 from typing import Any
 
-import attrs
 import pytest
 
-from lattice_store.errors import InvalidStreamConfigError, NotSimulatedError
+from lattice_store.errors import InvalidStreamConfigError
 from lattice_store.model import Compression, DiscardPolicy, StorageType, StreamConfig
 from lattice_store_sim._core._server import SimCore
 from tests.unit.sim.helpers import SECOND, Bench, config
@@ -105,22 +104,6 @@ def test_a_lone_server_refuses_replicas_and_a_larger_one_takes_as_many_as_it_has
     assert refused(max_replicas=5, num_replicas=6) == (500, 10052, "maximum replicas is 5")
     large = Bench(core=SimCore(max_replicas=5))
     assert large("create_stream", config(num_replicas=5)).config.num_replicas == 5
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("allow_atomic", True),
-        ("allow_msg_schedules", True),
-        ("allow_batched", True),
-    ],
-)
-def test_a_setting_that_is_not_simulated_is_named_if_the_server_would_take_it(name, value):
-    bench = Bench.with_stream(storage=StorageType.FILE)
-    given = config(name="T", subjects=("t",), storage=StorageType.FILE, other={name: value})
-    with pytest.raises(NotSimulatedError, match=f"the stream setting '{name}' is not simulated"):
-        bench("create_stream", given)
-    assert bench.refusal("create_stream", attrs.evolve(given, num_replicas=6))[1] == 10052
 
 
 def test_a_setting_that_is_off_is_nothing_to_simulate():

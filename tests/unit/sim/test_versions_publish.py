@@ -68,6 +68,18 @@ def test_an_expectation_of_a_subject_without_a_sequence_is_refused_from_2_12_on(
     assert refusal(wire, "a", "Nats-Expected-Last-Subject-Sequence-Subject: s.a") == expected
 
 
+@pytest.mark.pins("bad_ttls_counted")
+@pytest.mark.parametrize(
+    ("expectation", "otherwise"), [("Nats-Expected-Last-Sequence: 1", 10071), ("Nats-Expected-Last-Msg-Id: x", 10070)]
+)
+@per_version(("2.11", "2.11", True), ("2.12", "2.15", False), names=("counts",))
+def test_2_11_counts_a_message_with_a_bad_ttl_as_the_last_one(version, counts, expectation, otherwise):
+    wire = Wire.with_stream(version)
+    assert refusal(wire, "a", "Nats-TTL: soon", "Nats-Msg-Id: x") == 10165
+    assert refusal(wire, "a", expectation) == (STORED if counts else otherwise)
+    assert refusal(wire, "a", "Nats-Expected-Last-Sequence: 2") == (STORED if counts else 10071)
+
+
 @pytest.mark.pins("ids_restored_when_asked")
 @per_version(("2.9", "2.11", 10070), ("2.12", "2.15", STORED))
 def test_a_restart_forgets_a_last_message_id_that_nobody_asks_for_in_time_up_to_2_11(version, expected):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.sim.versions import VERSIONS
+from tests.unit.sim.versions import VERSIONS, per_version
 from tests.unit.sim.wire.consumers import put
 from tests.unit.sim.wire.wire import MILLISECOND, Wire
 
@@ -33,6 +33,27 @@ def test_what_has_come_of_age_goes_though_its_ttl_never_ends(version):
     assert wire.state()["messages"] == 1
     restarted_after(wire, 0)
     assert wire.state() == {"messages": 0, "bytes": 0, "first_seq": 2, "last_seq": 1}
+
+
+def sealed_and_restarted(version: str, **config: object) -> Wire:
+    wire = Wire.with_stream(version, storage="file", **config)
+    wire("STREAM.UPDATE.S", {**wire("STREAM.INFO.S")["config"], "sealed": True})
+    return wire.restart()
+
+
+@per_version(("2.12", "2.12", ["S"], []), ("2.14", "2.15", [], []), names=("with_schedules", "with_counters"))
+def test_a_restart_loses_sealed_streams_that_could_not_be_made_so(version, with_schedules, with_counters):
+    """Sealing sets discard policy new, which they must not have."""
+    for setting, found in (("allow_msg_schedules", with_schedules), ("allow_msg_counter", with_counters)):
+        wire = sealed_and_restarted(version, **{setting: True})
+        assert (wire("STREAM.NAMES")["streams"] or []) == found
+
+
+@per_version(("2.11", "2.15", True))
+def test_a_restart_lets_a_sealed_stream_with_delete_markers_be_purged(version, expected):
+    config = sealed_and_restarted(version, subject_delete_marker_ttl=2 * SECOND)("STREAM.INFO.S")["config"]
+    assert (config["sealed"], config["deny_delete"]) == (True, True)
+    assert (not config["deny_purge"], config["allow_rollup_hdrs"]) == (expected, expected)
 
 
 def with_consumer(**config) -> Wire:
