@@ -216,6 +216,25 @@ async def test_who_may_only_answer(limited):
     assert errors[0].startswith('nats: permissions violation for publish to "_inbox.')
 
 
+async def test_who_hears_a_request_twice_may_answer_once_less(limited):
+    client, root, errors = await limited(
+        Permissions(publish=Allowance(deny=">"), responses=Responses(max_messages=2, expires_ns=60 * 10**9))
+    )
+
+    async def answer(msg):
+        for text in (b"1", b"2"):
+            await msg.respond(text)
+
+    await client.subscribe("help", cb=answer)
+    await client.subscribe("*")
+    answers = await root.subscribe("answers")
+    await settle(client, root)
+    await root.publish("help", reply="answers")
+    assert (await answers.next_msg(2)).data == b"1"
+    await until(lambda: errors)
+    assert errors == ['nats: permissions violation for publish to "answers"']
+
+
 async def test_jetstream_for_who_may_not_ask(limited):
     client, root, errors = await limited(
         Permissions(publish=Allowance(allow=("$JS.API.STREAM.INFO.*", "data.>")), subscribe=Allowance(allow="_INBOX.>"))

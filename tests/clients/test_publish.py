@@ -39,6 +39,11 @@ async def test_a_duplicate(js):
     assert (await js.stream_info("S")).state.messages == 1
 
 
+async def test_a_duplicate_byte_by_byte(nc, js):
+    answers = [(await nc.request("s.a", headers={"Nats-Msg-Id": "one"})).data for _ in range(2)]
+    assert answers == [b'{"stream":"S","seq":1}', b'{"stream":"S","seq":1,"duplicate": true}']
+
+
 EXPECTATIONS = [
     ({"Nats-Expected-Stream": "S"}, None),
     ({"Nats-Expected-Stream": "T"}, (400, 10060, "expected stream does not match")),

@@ -113,11 +113,14 @@ CONVERSATIONS: Final[dict[str, bytes]] = {
         b"SUB r 1\r\n",
         *(
             b"PUB %b 1\r\nx\r\n" % one
-            for one in (b"$NRG.x", b"$GNR.x", b"_GR_.a.b", b"_GR_.", b'$NRG."\t\\\xff\xc3\xa4')
+            for one in (b"$NRG.x", b"$GNR.x", b"_GR_.a.b", b"_GR_.", b"$GR.a", b"$GR.", b'$NRG."\t\\\xff\xc3\xa4')
         ),
     ),
     "replies of the server": quiet(
-        *(b"PUB a %b 1\r\nx\r\n" % one for one in (b"$JS.ACK.x.y", b"$JS.ACK.", b"_R_.x", b"_R_.", b"_GR_.x", b"_GR_."))
+        *(
+            b"PUB a %b 1\r\nx\r\n" % one
+            for one in (b"$JS.ACK.x.y", b"$JS.ACK.", b"_R_.x", b"_R_.", b"_GR_.x", b"_GR_.", b"$GR.x")
+        )
     ),
     "pedantic about a subject before the payload is there": STRICT + b"PUB a.* 5\r\nxxxxx\r+",
     "patterns in the server's order": quiet(

@@ -63,6 +63,10 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether another CONNECT ends all subscriptions; from 2.12 on."""
     raft_subjects_refused: bool = True
     """Whether clients may not publish to ``$NRG.``; from 2.11 on."""
+    old_gateway_subjects_refused: bool = True
+    """Whether clients may not publish to ``$GR.``, nor want answers there; from 2.15 on."""
+    requests_counted_anew: bool = False
+    """Whether a request that reaches a client once more may be answered as often as at first; up to 2.9."""
     user_info: Literal["none", "account", "account_name"] = "account_name"
     """What $SYS.REQ.USER.INFO tells of the account: since 2.12 its name once more, since 2.10 its name, in 2.9 nothing."""
     server_flags: int = 7

@@ -96,12 +96,12 @@ class Auth:
         assert user is not None
         return msgspec.structs.replace(options, nkey=user.nkey, user=user.name, password=user.password)
 
-    def rights(self, options: ConnectOptions, nonce: str) -> Rights | None:
-        """Return what a client may do, None if it may not connect."""
+    def rights(self, options: ConnectOptions, nonce: str, *, counts_anew: bool = False) -> Rights | None:
+        """Return what a client may do, None if it may not connect; *counts_anew* as `Rights` has it."""
         if self.token:
             return ANYTHING if options.auth_token == self.token else None
         user = self._user(options, nonce)
-        return None if user is None else Rights(user.permissions)
+        return None if user is None else Rights(user.permissions, counts_anew=counts_anew)
 
     def _find(self, identity: str) -> User | None:
         return next((user for user in self.users if identity in (user.name, user.nkey)), None)

@@ -85,11 +85,13 @@ class Rights:
 
     Args:
         permissions: None for anything.
+        counts_anew: whether a request that comes once more is another one; else it takes one answer away.
     """
 
-    def __init__(self, permissions: Permissions | None = None) -> None:
+    def __init__(self, permissions: Permissions | None = None, *, counts_anew: bool = False) -> None:
         self.permissions = permissions
         self.limited = permissions is not None
+        self._counts_anew = counts_anew
         self.filtered = permissions is not None and bool(permissions.subscribe.deny)
         """Whether deliveries have to be looked at: a wildcard may be wider than what is denied."""
         self._publishes: dict[str, bool] = {}
@@ -119,8 +121,14 @@ class Rights:
         return allowed and not any(matches(one, subject) for one in deny)
 
     def note_request(self, reply: str, now_ns: int) -> None:
-        """Note that a request reached the client, which it may answer."""
-        if self.permissions is not None and self.permissions.responses and not self._always_publishes(reply):
+        """Note that a request reached the client, which it may answer.
+
+        Whether it may already is looked at as if it did so (client.go, ``deliverMsg``): where it listens to the request
+        several times, that counts.
+        """
+        if self.permissions is None or self.permissions.responses is None or self._always_publishes(reply):
+            return
+        if self._counts_anew or not self._may_answer(reply, now_ns):
             if len(self._replies) >= _ANSWERS_KEPT:
                 del self._replies[next(iter(self._replies))]
             self._replies[reply] = (now_ns, 0)

@@ -19,6 +19,8 @@ from lattice_store_sim._wire._domain import domain_of
 from lattice_store_sim._wire._routes import Request
 
 _encode: Final = msgspec.json.Encoder().encode
+_WRITTEN_BY_HAND: Final = (b'"duplicate":true', b'"duplicate": true')
+"""The one field with a space in it (stream.go, ``processJetStreamMsg``)."""
 
 
 def publish(core: SimCore, sent: Request) -> None:
@@ -53,7 +55,8 @@ def _answer_to_wire(core: SimCore, sent: Request, answer: Answer) -> bytes:
         case StagedAck():
             return b""
         case PubAck():
-            return _encode(_ack_to_wire(answer, domain_of(core)))
+            wire = _encode(_ack_to_wire(answer, domain_of(core)))
+            return wire.replace(*_WRITTEN_BY_HAND) if answer.duplicate else wire
         case ApiError():
             stream = core.bound_stream(sent.subject) or ""
             return _encode({"error": error_to_wire(answer), "stream": stream, "seq": 0})

@@ -43,9 +43,10 @@ from lattice_store_sim._wire._protocol import MAX_CONTROL_LINE, Protocol
 from lattice_store_sim._wire._server_info import USER_INFO, ServerInfo
 
 MAX_PENDING: Final = 64 << 20
-_GATEWAY: Final = "_GR_."
+_GATEWAYS: Final = ("_GR_.", "$GR.")
+"""What only gateways publish to; the second is how the first was called once."""
 _RAFT: Final = "$NRG."
-_RESERVED_REPLIES: Final = (b"_R_.", b"$JS.ACK.", b"_GR_.")
+_RESERVED_REPLIES: Final = (b"_R_.", b"$JS.ACK.")
 _JETSTREAM: Final = "$JS."
 _SYSTEM_GROUP: Final = b"_sys_"
 _NOT_SIMULATED: Final = 501
@@ -105,6 +106,8 @@ class Router:
         self._api = JetStreamApi(core)
         self._profile = core.context.profile
         self._in_domain = bool(core.context.domain)
+        self._gateways = _GATEWAYS if self._profile.old_gateway_subjects_refused else _GATEWAYS[:1]
+        self._reserved_replies = (*_RESERVED_REPLIES, *map(str.encode, self._gateways))
 
     # -- connections ----------------------------------------------------------------------------
 
@@ -125,9 +128,13 @@ class Router:
         cid, max_pending = self._last_cid, self._max_pending
         client = Client(cid, ip, protocol, max_pending=max_pending, touched=self.touched, nonce=nonce)
         if self._auth is not None and self._auth.default_user:
-            client.rights = self._auth.rights(self._auth.named(client.options), "") or ANYTHING
+            client.rights = self._rights(self._auth.named(client.options), "") or ANYTHING
         self.clients[cid] = client
         return client
+
+    def _rights(self, options: ConnectOptions, nonce: str) -> Rights | None:
+        assert self._auth is not None
+        return self._auth.rights(options, nonce, counts_anew=self._profile.requests_counted_anew)
 
     def greet(self, client: Client) -> None:
         """Send INFO."""
@@ -202,7 +209,7 @@ class Router:
         rights: Rights | None = ANYTHING
         if self._auth is not None:
             options = self._auth.named(options)
-            rights = self._auth.rights(options, client.nonce)
+            rights = self._rights(options, client.nonce)
         if rights is None or options.new_account or options.account:
             self._refuse(client, "Authorization Violation")
         elif not 0 <= options.protocol <= 1:
@@ -267,10 +274,10 @@ class Router:
         rights = client.rights
         refused = rights.limited and not rights.may_publish(subject, self._now_ns)
         raft = subject.startswith(_RAFT) and self._profile.raft_subjects_refused
-        if refused or raft or (subject.startswith(_GATEWAY) and subject != _GATEWAY):
+        if refused or raft or (subject.startswith(self._gateways) and subject not in self._gateways):
             client.complain(publish_refused(event.subject))
             return
-        if reply.startswith(_RESERVED_REPLIES) and reply not in _RESERVED_REPLIES[1:]:
+        if reply.startswith(self._reserved_replies) and reply not in self._reserved_replies[1:]:
             client.complain(reply_refused(reply))
             return
         if client.verbose:

@@ -12,6 +12,7 @@ from lattice_store_sim import Allowance, Auth, Permissions, Responses, User
 from lattice_store_sim._wire._ed25519 import verify
 from lattice_store_sim._wire._permissions import Rights
 from lattice_store_sim._wire._server_info import public_key
+from tests.unit.sim.versions import per_version
 from tests.unit.sim.wire.house import Guest, House
 
 REFUSED = "-ERR 'Authorization Violation'|"
@@ -165,8 +166,8 @@ def test_secrets_are_not_shown():
 # -- permissions -------------------------------------------------------------------------------------
 
 
-def guest_with(**permissions):
-    house = House(auth=Auth(users=[User(name="a", permissions=Permissions(**permissions)), User(name="b")]))
+def guest_with(profile="2.15", /, **permissions):
+    house = House(profile, auth=Auth(users=[User(name="a", permissions=Permissions(**permissions)), User(name="b")]))
     return house.guest(user="a"), house.guest(user="b")
 
 
@@ -221,6 +222,17 @@ def test_a_request_may_be_answered_once():
     assert guest.say(answer) == ""
     assert guest.say(answer) == "-ERR 'Permissions Violation for Publish to \"r\"'|"
     assert other.heard == "MSG r 1 1|!|"
+
+
+@pytest.mark.pins("requests_counted_anew")
+@per_version(("2.9", "2.9", True), ("2.10", "2.15", False), names=("anew",))
+def test_a_request_that_is_heard_several_times_has_fewer_answers(version, anew):
+    guest, other = guest_with(version, publish=Allowance(deny=">"), responses=Responses(max_messages=2))
+    guest.say("SUB svc 1", "SUB svc q 2", "SUB * 3")
+    other.say("SUB r 1", "PUB svc r 0\r\n\r\n")
+    assert sorted(guest.heard.split("||")) == ["", "MSG svc 1 r 0", "MSG svc 2 r 0", "MSG svc 3 r 0"]
+    refused = "-ERR 'Permissions Violation for Publish to \"r\"'|"
+    assert guest.say("PUB r 1\r\n1\r\n") == ("MSG r 3 1|1|" if anew else refused)
 
 
 def test_answers_may_come_too_late_and_requests_be_too_many():

@@ -361,6 +361,21 @@ def test_nobody_publishes_for_the_raft(version, refused):
     assert House(version).guest().say("PUB $NRG.x 1\r\nx\r\n") == (refusal if refused else "")
 
 
+@pytest.mark.pins("old_gateway_subjects_refused")
+@per_version(("2.9", "2.14", False), ("2.15", "2.15", True), names=("refused",))
+def test_nobody_publishes_as_gateways_once_did(version, refused):
+    guest = House(version).guest()
+    guest.say("SUB $GR.x 1", "SUB a 2")
+    assert guest.say(
+        "PUB $GR.x 1\r\nx\r\n", "PUB a $GR.x 1\r\ny\r\n", "PUB $GR. 0\r\n\r\n", "PUB a $GR. 1\r\nz\r\n"
+    ) == (
+        "-ERR 'Permissions Violation for Publish to \"$GR.x\"'|"
+        "-ERR 'Permissions Violation for Publish with Reply of \"$GR.x\"'|MSG a 2 $GR. 1|z|"
+        if refused
+        else "MSG $GR.x 1 1|x|MSG a 2 $GR.x 1|y|MSG a 2 $GR. 1|z|"
+    )
+
+
 @pytest.mark.pins("build", "curve_key")
 @pytest.mark.parametrize(
     ("profile", "build", "has_key"),
