@@ -274,6 +274,8 @@ class TcpServer(Shell):
             self._ring()
 
     def _cut(self) -> None:
+        self.sim._core.tell_of_end()
+        self._router.deliver(self.sim.clock.now_ns())
         for client in list(self._router.clients.values()):
             client.end()
         self.flush()

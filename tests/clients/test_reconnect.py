@@ -1,6 +1,7 @@
 """What clients see of a server that goes, and comes back at the same place."""
 
 import asyncio
+import json
 
 import nats
 import nats.errors
@@ -169,6 +170,27 @@ async def test_file_streams_stay_and_memory_streams_go(own, connect):
     msgs = await durable.fetch(1, timeout=2)
     assert msgs[0].data == b"1"
     assert (await js.publish("file.b", b"2")).seq == 2
+
+
+async def test_who_waits_for_messages_is_told_of_the_end(own, connect):
+    client = await connect(own.url, **Heard().options)
+    js = client.jetstream()
+    await js.add_stream(name="FILE", subjects=["file.>"], storage="file")
+    await js.add_consumer("FILE", durable_name="d")
+    inbox = await client.subscribe("answers")
+    for batch in (3, 5):  # of those with one reply subject, the last is told of
+        body = {"batch": batch, "max_bytes": 1000, "expires": 60 * 10**9}
+        await client.publish("$JS.API.CONSUMER.MSG.NEXT.FILE.d", json.dumps(body).encode(), reply="answers")
+    await settle(client)
+    await own.stop()
+    assert (await inbox.next_msg(2)).headers == {
+        "Status": "409",
+        "Description": "Server Shutdown",
+        "Nats-Pending-Messages": "5",
+        "Nats-Pending-Bytes": "1000",
+    }
+    with pytest.raises(nats.errors.TimeoutError):
+        await inbox.next_msg(0.05)
 
 
 async def test_a_push_subscription_goes_on(own, connect):

@@ -289,6 +289,11 @@ class Pulls:
             return request.status(408, "Request Timeout")
         return None
 
+    def tell_of_end(self) -> None:
+        """Tell all who have requests that the server is about to end, which loses these; of several the last counts."""
+        for request in {one.reply: one for one in self._requests}.values():
+            self._context.send(request.status(409, "Server Shutdown"))
+
     def close(self, description: str) -> None:
         """End all requests."""
         for request in self._requests:

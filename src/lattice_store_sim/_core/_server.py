@@ -552,6 +552,12 @@ class SimCore:
 
     # -- the server itself ----------------------------------------------------------------------
 
+    def tell_of_end(self) -> None:
+        """Tell the clients of consumers that the server is about to end (jetstream.go, ``signalPullConsumers``)."""
+        for stream in self.streams.values():
+            for consumer in stream.consumers.values():
+                consumer.pulls.tell_of_end()
+
     def restart(self, *, now_ns: int) -> None:
         """Lose what a server loses when it restarts, such as memory streams, and the IDs of messages no longer stored."""
         self._tick(now_ns)
@@ -567,3 +573,4 @@ class SimCore:
         for stream, config in kept:
             _recovery.restart(stream, config, self.now_ns)
         self._links.renew(self.streams, self.now_ns)
+        self.context.api_requests = self.context.api_refusals = 0
