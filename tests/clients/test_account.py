@@ -50,6 +50,24 @@ async def test_errors_are_counted(js):
     assert (info.api.total, info.api.errors) == (3, 3)
 
 
+async def test_a_message_that_is_not_there_to_delete_is_no_error(js):
+    await js.add_stream(name="S", subjects=["s"], storage="memory")
+    with pytest.raises(nats.js.errors.BadRequestError, match="sequence 7 not found"):
+        await js.delete_msg("S", 7)
+    info = await js.account_info()
+    assert (info.api.total, info.api.errors) == (2, 0)
+
+
+async def test_a_restart_counts_anew(own, connect):
+    js = (await connect(own.url, allow_reconnect=False)).jetstream()
+    with pytest.raises(nats.js.errors.NotFoundError):
+        await js.stream_info("NONE")
+    await own.stop()
+    await own.start()
+    info = await (await connect(own.url)).jetstream().account_info()
+    assert (info.api.total, info.api.errors) == (0, 0)
+
+
 async def test_no_streams(js):
     assert await js.streams_info() == []
     assert list(await js.streams_info_iterator()) == []

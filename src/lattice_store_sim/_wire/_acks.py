@@ -46,7 +46,7 @@ def _pull_request(payload: bytes, profile: ServerProfile) -> PullRequest | Refus
         try:
             return decode(body, PullRequest, lenient(profile))
         except ApiError as error:
-            return Refusal(400, f"Bad Request - json: {error.description}")
+            return Refusal(400, f"Bad Request - json: {error.description.removeprefix('invalid JSON: ')}")
     return PlainRequest(batch=int(body) if _NUMBER.fullmatch(body) else 1)
 
 

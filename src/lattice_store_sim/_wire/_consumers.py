@@ -14,7 +14,7 @@ from lattice_store_sim._core._profile import ServerProfile
 from lattice_store_sim._core._requirement import check_api_level
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._consumer_json import info_to_wire
-from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object, lenient
+from lattice_store_sim._wire._json import decode, decode_options, invalid_json, is_empty_object, lenient, no_such_value
 from lattice_store_sim._wire._pages import listed
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import ZERO_NS, time_text
@@ -90,9 +90,10 @@ def _create_durable(core: SimCore, request: Request, stream: str, name: str) -> 
 def _read(core: SimCore, request: Request, stream: str) -> _CreateRequest:
     profile = core.context.profile
     wanted = decode(request.payload, _CreateRequest, profile)
-    for policy in (wanted.config.ack_policy, wanted.config.priority_policy):
+    for name in ("ack_policy", "priority_policy"):
+        policy = getattr(wanted.config, name)
         if policy in profile.unknown_consumer_policies:
-            raise invalid_json(f'can not unmarshal "\\"{policy}\\""', profile)
+            raise invalid_json(no_such_value(name, policy), profile)
     check_api_level(request.headers, profile)
     if wanted.stream_name != stream:
         raise api_error(400, 10056, "stream name in subject does not match request")

@@ -130,13 +130,15 @@ def _value(value: Any, hint: Any) -> Any:
     return msgspec.convert(value, hint)
 
 
-def _no_such_value(name: str, value: Any) -> str:
+def no_such_value(name: str, value: Any) -> str:
     """Return what the server says of a value that an enumeration does not have (store.go, ``UnmarshalJSON``)."""
     text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
     if name == "compression":
         return "unknown compression algorithm"
     if name == "action":
         return f"unknown consumer action: {text}"
+    if name == "priority_policy":
+        return f"unknown priority policy: {text}"
     return f"can not unmarshal {json.dumps(text, ensure_ascii=False)}"
 
 
@@ -178,7 +180,7 @@ class _Reader:
         elif element is not None and isinstance(value, list) and not isinstance(value, _Object):
             fields[name] = tuple(self._one(each, element) for each in value)
         elif get_origin(hint) is Literal and value not in get_args(hint):
-            raise msgspec.ValidationError(_no_such_value(name, value))
+            raise msgspec.ValidationError(no_such_value(name, value))
         else:
             new = _value(value, hint)
             fields[name] = old | new if isinstance(old, dict) and isinstance(new, dict) else new

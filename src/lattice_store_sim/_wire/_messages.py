@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from lattice_store.errors import ApiError, api_error
+from lattice_store.errors import ApiError, MessageNotFoundError, api_error
 from lattice_store.model import Message
 from lattice_store_sim._core import _reads
 from lattice_store_sim._core._server import SimCore
 from lattice_store_sim._wire._gets import asks_for_nothing, contradicts_itself, decode_get
 from lattice_store_sim._wire._json import decode, decode_options, is_empty_object
+from lattice_store_sim._wire._publish import error_to_wire
 from lattice_store_sim._wire._routes import Request, Route
 from lattice_store_sim._wire._times import time_text
 
@@ -59,7 +60,10 @@ def _delete(core: SimCore, request: Request, name: str) -> dict[str, Any]:
     if is_empty_object(request.payload):
         raise _bad_request()
     which = decode(request.payload, _DeleteRequest, core.context.profile)
-    core.delete_message(name, which.seq, now_ns=request.now_ns)
+    try:
+        core.delete_message(name, which.seq, now_ns=request.now_ns)
+    except MessageNotFoundError as error:  # which the account does not count as an error (``jsMsgDeleteRequest``)
+        return {"error": error_to_wire(error)}
     return {"success": True}
 
 

@@ -49,6 +49,16 @@ def test_a_consumer_tells_of_its_first_group(version):
     assert state(wire) == {"group": "g", "pinned_ts": "0001-01-01T00:00:00Z"}
 
 
+@pytest.mark.parametrize(
+    ("version", "policy"), [*((version, "odd") for version in WITH_GROUPS), ("2.11", "prioritized")]
+)
+def test_a_policy_that_is_none(version, policy):
+    config = {"durable_name": "C", "priority_policy": policy, "priority_groups": ["g"]}
+    body = {"stream_name": "S", "config": config}
+    said = f'invalid JSON: unknown priority policy: "{policy}"'
+    assert Wire.with_stream(version, "").refusal("CONSUMER.CREATE.S.C", body) == (400, 10025, said)
+
+
 @pytest.mark.parametrize("version", VERSIONS[:2])
 def test_older_versions_know_no_groups(version):
     wire = with_groups(version, "a")
