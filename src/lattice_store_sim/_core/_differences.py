@@ -336,6 +336,8 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a consumer that begins beyond the stream's end waits for that sequence, from 2.11 on, not for the next."""
     last_may_have_gone: bool = False
     """Whether a consumer of the last message without filters begins at its sequence though it has gone; in 2.10."""
+    last_looked_at_again: bool = False
+    """Whether a consumer of the last of each subject goes on at the stream's last message, not behind it; up to 2.9."""
     snapshot_moves_position: bool = True
     """Whether deliveries of ``last_per_subject`` move the consumer's position to them; in 2.10 by one only."""
     surplus_recounted: bool = False

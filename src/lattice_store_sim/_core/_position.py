@@ -161,7 +161,8 @@ class Position:
     def _take_from_snapshot(self) -> Message | None:
         sequence = self._snapshot.popleft()
         if not self._snapshot:
-            self.next = self._resume + 1
+            again = self._log.profile.last_looked_at_again
+            self.next = max(sequence + 1, self._resume if again else self._resume + 1)
         elif self._log.profile.snapshot_moves_position:
             self.next = sequence + 1
         else:

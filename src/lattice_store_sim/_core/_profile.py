@@ -214,6 +214,7 @@ _2_9: Final = replace(
     user_info="none",
     purges_cover_wider=True,
     last_may_have_gone=False,
+    last_looked_at_again=True,
     snapshot_moves_position=True,
     discard_new_evicts=True,
     full_size_counted=False,

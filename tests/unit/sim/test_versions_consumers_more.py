@@ -345,3 +345,13 @@ def test_a_negative_heartbeat_is_none(version):
     configure(wire, deliver_subject="elsewhere", idle_heartbeat=-1)
     wire.now_ns += SECOND
     assert info(wire)["num_pending"] == 1
+
+
+@pytest.mark.pins("last_looked_at_again")
+@per_version(("2.9", "2.9", 1), ("2.10", "2.10", 2), ("2.11", "2.15", 1))
+def test_where_the_end_of_a_snapshot_leaves_a_consumer(version, expected):
+    """From 2.11 on it tells what is on record."""
+    settings = {"deliver_policy": "last_per_subject", "filter_subject": "s.b", "max_ack_pending": 1}
+    wire = with_consumer(version, "ba", **settings)
+    assert len(pull(wire)) == 1
+    assert info(wire)["delivered"]["stream_seq"] == expected
