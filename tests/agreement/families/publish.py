@@ -1,8 +1,7 @@
 """Publish: every step of the pipeline in the server's order, alone and in conflict; the duplicate window.
 
 Not drawn: TTLs, windows and ages below a minute (family ``time``); streams filled to their limits (``limits``);
-on 2.9 rollups of the whole stream, which leave the count of subjects behind (see `RemovingFamily`); on 2.11 invalid
-TTLs, each of which raises for good the last sequence that an expectation is compared with (stream.go).
+on 2.9 rollups of the whole stream, which leave the count of subjects behind (see `RemovingFamily`).
 """
 
 from __future__ import annotations
@@ -92,7 +91,6 @@ _BLOCKS = [
 
 _SPOILING = {
     "2.9": (b"Nats-Rollup: ALL\r",),
-    "2.11": tuple(f"Nats-TTL: {ttl}\r".encode() for ttl in ("0", "-1", "+5", "1.5", "999ms", "-2h", "soon")),
 }
 """Headers that leave a version in a state that it cannot justify."""
 
@@ -136,7 +134,7 @@ _OUTCOMES = {
     "10109 invalid operation on sealed stream": "2.9",
     "10111 rollup not permitted": "2.9",
     "10111 rollup value invalid": "2.11",
-    "10165 invalid per-message TTL": "2.12",
+    "10165 invalid per-message TTL": "2.11",
     "10166 per-message TTL is disabled": "2.11",
     "10168 message counters is disabled": "2.12",
     "10169 message counter increment is missing": "2.12",
