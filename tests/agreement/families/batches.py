@@ -1,6 +1,7 @@
 """Batches: atomic ones, which are stored all or not at all, and fast ones, which are answered in numbers.
 
-Not drawn: how a batch runs out of time, which takes ten seconds (see the scenarios).
+Not drawn: how a batch runs out of time, which takes ten seconds (see the scenarios); on 2.9 rollups of the whole stream
+(see family ``publish``).
 """
 
 from __future__ import annotations
@@ -162,6 +163,8 @@ class Batches(Family):
     def _headers(self, own: HeaderPairs) -> list[tuple[str, str]]:
         if not own and self.settings.get("allow_msg_counter"):
             return [("Nats-Incr", "7")]
+        if ("Nats-Rollup", "ALL") in own and self.profile == "2.9":
+            return []
         return [(name, f"{self.space}.0.{value}" if name in _RELATIVE and value else value) for name, value in own]
 
     def _atomic(self, batch: str, messages: list[tuple[int, Message, list[tuple[str, str]]]]) -> None:

@@ -33,6 +33,8 @@ _SETTINGS: list[dict[str, Any]] = [
 ]
 _QUIET = ((370, 440), (570, 650))
 """Between which milliseconds of a second a schedule is set."""
+_STEP_MS = 30
+"""How long is waited at once: shorter than it is quiet, and short enough to notice when something has come due."""
 _AHEAD_S = [-3600, -1, 0, 1, 1, 2]
 _FIRST_SEQUENCES = range(1, 10)
 
@@ -118,12 +120,10 @@ class Scheduled(Family):
     def _await_quiet(self) -> int:
         """Wait for a good moment to set a schedule; return it in milliseconds."""
         while True:
-            self.pair.let_pass(_MS)
+            self.pair.let_pass(_STEP_MS * _MS)
             now_ms = self.pair.now_ns() // _MS
-            into_ms = now_ms % 1000
-            if any(start <= into_ms <= end for start, end in _QUIET):
+            if any(start <= now_ms % 1000 <= end for start, end in _QUIET):
                 return now_ms
-            self.pair.let_pass((min((start - into_ms) % 1000 for start, _ in _QUIET) + 5) * _MS)
 
     def _pattern(self, kind: str, number: int, form: str, zone: str, now_ms: int) -> str:
         if kind == "every":
