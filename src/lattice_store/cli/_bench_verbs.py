@@ -134,7 +134,7 @@ async def rebuild(
 
     plan = amount.plan(only or _suites.REBUILD, writers=writers)
     async with place.ground(session) as ground:
-        left_out = _suites.not_possible(ground, plan.paths)
+        left_out = _suites.not_possible(ground, plan.paths, writers)
         with progress_bar(session, "filling") as filling:
             await ground.fill(plan.keys, plan.payload, filling)
         with steps_bar(session, _suites.steps(plan, left_out)) as tell:

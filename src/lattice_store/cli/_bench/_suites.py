@@ -101,9 +101,11 @@ def _is_there(path: str) -> bool:
     return path not in MODULES or all(find_spec(name) is not None for name in MODULES[path])
 
 
-def not_possible(ground: Ground, paths: Sequence[str]) -> dict[str, str]:
-    """Return which of *paths* cannot be measured there, and why."""
+def not_possible(ground: Ground, paths: Sequence[str], writers: int = 0) -> dict[str, str]:
+    """Return which of *paths* cannot be measured there, beside so many writers, and why."""
     found = missing(paths)
+    if writers:
+        found["warm"] = "it goes on cold where writes follow each other too closely to count the subjects in between"
     if not can_drain(ground.where):
         found["drain"] = "it knows neither creds nor nkeys, nor web sockets"
     if ground.where.tls or ground.where.options or ground.where.domain:
