@@ -146,6 +146,7 @@ def page(folder: Path) -> str:
             lines += [f"![{name.replace('-', ' ')}]({name}.svg)", ""]
         for part in parts:
             lines += [*_about(part), "", *_table(part), ""]
+    lines += _served(folder / "serve.jsonl")
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -209,6 +210,28 @@ def _table(part: Part) -> Iterator[str]:
         ]
         shown = (RATIOS[name][1](row[name]) if row.get(name) is not None else "-" for name in ratios)
         yield _line([*cells, *shown])
+
+
+def _served(path: Path) -> Iterator[str]:
+    """Tell how the simulator on TCP compares with a real server, if that was measured."""
+    if not path.exists():
+        return
+    settings, *rows = map(json.loads, path.read_text().splitlines())
+    by_path = {row["path"]: row for row in rows}
+    yield from ("## The simulator on TCP, beside a real server", "")
+    yield (
+        f"Medians of {settings['settings']['runs']} runs in turns, {settings['settings']['keys']:,} keys, CPython {settings['python']}, "
+        f"{settings['cpus']} cores. It listens {by_path['start']['median_ms']} ms after `serve()`, and took "
+        f"{by_path['memory']['simulated_peak_bytes'] / 1e6:.0f} MB at most."
+    )
+    yield from ("", "| path | real, a second | simulated, a second | ratio | to reach |", "|---|---:|---:|---:|---:|")
+    for row in rows:
+        if "ratio" in row:
+            wanted = "-" if row["wanted"] is None else f"≥ {row['wanted']}"
+            yield _line(
+                [f"`{row['path']}`", f"{row['real_per_s']:,}", f"{row['simulated_per_s']:,}", str(row["ratio"]), wanted]
+            )
+    yield ""
 
 
 def _line(cells: Sequence[str]) -> str:
