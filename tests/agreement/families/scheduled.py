@@ -4,6 +4,9 @@ A server rounds the time of a repeating schedule to seconds, and counts from whe
 the middle or the end of a second. It looks for what is due a quarter of a second after a change at the earliest; no
 operation happens within `lateness_ns` of that. Nor is anything due a moment after something else: on a server that is
 late both would come together, in the order of their schedules. What is not due already is due at a full second.
+
+Not drawn: schedules whose message is refused, or does not end them. With such a one a server looks every quarter of a second
+and a bit, so that it is chance when it finds the next that is due already (scheduler.go, ``resetTimer``).
 """
 
 from __future__ import annotations
@@ -26,7 +29,6 @@ _SETTINGS: list[dict[str, Any]] = [
     {},
     {"allow_msg_ttl": True, "max_msgs_per_subject": 1},
     {"allow_msg_ttl": True, "max_msgs": 3},
-    {"max_msg_size": 220},
     {"retention": "interest"},
     {"retention": "workqueue"},
     {"allow_atomic": True, "allow_msg_ttl": True},
@@ -41,7 +43,7 @@ _FIRST_SEQUENCES = range(1, 10)
 Headers = list[tuple[str, str]]
 
 at = st.tuples(st.just("at"), st.sampled_from(_AHEAD_S), st.sampled_from(["Z", "+02:00", "-07:30"]))
-every = st.tuples(st.just("every"), st.sampled_from([1000, 1000, 1250, 2000, 3_600_000]), st.just(""))
+every = st.tuples(st.just("every"), st.sampled_from([1000, 1000, 2000, 3000, 3_600_000]), st.just(""))
 cron = st.tuples(
     st.just("cron"),
     st.sampled_from([1, 2, 2]),
@@ -68,7 +70,6 @@ wishes = st.lists(
             ("K", "v"),
             ("Nats-Msg-Id", "one"),
             ("Nats-TTL", "2h"),
-            ("Nats-Scheduler", "s2"),
         ]
     ),
     max_size=2,
@@ -156,8 +157,8 @@ class Scheduled(Family):
         headers = [("Nats-Schedule", self._pattern(kind, number, form, in_zone, now_ms))]
         headers += [("Nats-Schedule-Target", target), *wished]
         headers += [("Nats-Schedule-Time-Zone", in_zone)] if in_zone else []
-        unfit = "Nats-Scheduler" if self._repeats else "Nats-Schedule-Source"
-        return self._below(slot, [header for header in headers if header[0] != unfit])
+        fitting = [header for header in headers if self._repeats or header[0] != "Nats-Schedule-Source"]
+        return self._below(slot, fitting)
 
     @rule(
         slot=st.sampled_from([0, 1]),

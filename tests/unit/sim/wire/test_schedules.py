@@ -169,6 +169,13 @@ def test_an_interval_is_counted_from_the_full_second():
     assert times(wire) == ["22:13:20.002", "22:16:20.000"]
 
 
+def test_an_interval_may_end_within_a_second():
+    wire = with_schedules()
+    schedule(wire, "@every 1250ms")
+    advance(wire, 2.5)
+    assert times(wire)[1:] == ["22:13:21.250", "22:13:22.250"]
+
+
 def test_a_pattern_is_about_the_time_of_its_zone():
     wire = with_schedules()
     schedule(wire, "30 13 23 * * *", schedule_time_zone="Europe/Berlin")
@@ -312,6 +319,18 @@ def test_anything_can_be_ended_as_a_schedule_up_to_2_12(version, expected):
     answer = publish(wire, "b", schedule_next="purge", scheduler="s.*")
     assert answer.get("error", {}).get("err_code") == expected
     assert len(stored(wire)) == (2 if expected else 0)
+
+
+def test_a_schedule_that_names_a_scheduler_does_not_end_in_2_12():
+    """Its message names that one first; later versions refuse it."""
+    wire = with_schedules("2.12")
+    schedule(wire, after(wire, 1), scheduler="s.x")
+    advance(wire, 3)
+    assert [subject for subject, _, _ in stored(wire)] == ["s.s", "s.t"]
+    assert stored(wire)[1][1].split(b"\r\n")[1:4] == [
+        *(b"Nats-Scheduler: s.x", b"Nats-Scheduler: s.s", b"Nats-Schedule-Next: purge")
+    ]
+    assert schedule(with_schedules(), LATER, scheduler="s.x") == SCHEDULER
 
 
 @pytest.mark.pins("rollups_end_schedules")
