@@ -85,8 +85,9 @@ async def test_numbers_of_an_update(kv):
 async def test_purges_are_seen(kv):
     watcher = await kv.watchall()
     await kv.put("a", b"1")
+    assert await read(watcher, 2) == [None, ("a", b"1", None)]  # a purge at once could come before it was sent
     await kv.purge("a")
-    assert await read(watcher, 3) == [None, ("a", b"1", None), ("a", b"", "PURGE")]
+    assert await read(watcher, 1) == [("a", b"", "PURGE")]
     await watcher.stop()
 
 
