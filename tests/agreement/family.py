@@ -51,7 +51,7 @@ class Machine(RuleBasedStateMachine):
     """Rows that a profile, by its name such as ``2.10``, cannot reach."""
     weight: ClassVar[float] = 1.0
     """This family's share of a version's operations, relative to the others: less where time has to pass."""
-    bounded_examples: ClassVar[int] = 100
+    bounded_examples: ClassVar[int] = 70
     """Examples of the set that `make test` runs: some ten seconds."""
 
     ground: ClassVar[Ground]
