@@ -133,6 +133,14 @@ def test_a_wrong_number_breaks_the_consumer_and_is_not_delivered(consumer_sequen
     assert ordered.resume() == DeliverFromSequence(2)
 
 
+def test_a_message_behind_a_gap_does_not_claim_that_nothing_is_pending():
+    ordered = opened(last=4, pending=4)
+    ordered.receive([message(1, 1, 3), message(2, 2, 2), message(4, 4, 0)])
+    batch = ordered.take()
+    assert (sequences(batch), batch.sequence, batch.pending, batch.caught_up) == ([1, 2], 2, 2, False)
+    assert ordered.broken
+
+
 def test_a_heartbeat_beyond_the_last_message_means_that_messages_were_lost():
     ordered = opened(last=9, pending=9)
     send(ordered, 1, 1, 8)
@@ -203,21 +211,27 @@ class Server:
 @given(
     stored=st.lists(st.tuples(st.integers(1, 40), st.sampled_from("abc")), unique_by=lambda each: each[0]).map(sorted),
     deliver=st.sampled_from([DeliverAll(), DeliverLastPerSubject(), DeliverFromSequence(7)]),
-    losses=st.lists(st.integers(0, 12), max_size=8),
+    losses=st.lists(st.integers(-3, 12), max_size=8),
+    together=st.integers(1, 5),
 )
-def test_whatever_is_lost_every_message_is_delivered_once_and_in_order(stored, deliver, losses):
+def test_whatever_is_lost_every_message_is_delivered_once_and_in_order(stored, deliver, losses, together):
     last = stored[-1][0] if stored else 0
     server = Server(stored, last)
     server.create(deliver)
     expected = [frame[0] for frame in server.frames]
     ordered = Ordered(deliver, last)
     received, losses = [], [*losses, 10**6]
-    for lost in losses:  # a consumer each; its frame number `lost` never arrives
+    for lost in losses:  # a consumer each; its frame number `lost`, perhaps from the end, never arrives
         ordered.begin()
         ordered.created(before=0, pending=server.create(deliver if not received else ordered.resume()))
-        for position, (sequence, number, pending, subject) in enumerate(server.frames):
-            if position != lost:
-                send(ordered, sequence, number, pending, subject)
+        lost = lost + len(server.frames) if lost < 0 else lost  # noqa: PLW2901
+        arriving = [
+            message(sequence, number, pending, subject)
+            for position, (sequence, number, pending, subject) in enumerate(server.frames)
+            if position != lost
+        ]
+        for at in range(0, len(arriving), together):
+            ordered.receive(arriving[at : at + together])
         heartbeat(ordered, len(server.frames), last)
         if batch := ordered.take():
             received += sequences(batch)

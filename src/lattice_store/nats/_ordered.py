@@ -126,11 +126,11 @@ class Ordered:
         for subject, reply, payload, block in islice(frames, at, None):
             if block and not reply.startswith(ACK_PREFIX):
                 break
-            sequence, number, time_ns, pending = told_by_ack(reply)
+            sequence, number, time_ns, left = told_by_ack(reply)
             if number != expected + 1:
-                self.broken = True
+                self.broken = True  # what is left behind a gap says nothing of what was lost in it
                 break
-            expected = number
+            expected, pending = number, left
             if sequence > newest:
                 newest = sequence
                 headers = Headers.from_block(block) if block else NO_HEADERS
