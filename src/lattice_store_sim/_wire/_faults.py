@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, TypeVar, get_args
 import msgspec
 
 from lattice_store.errors import InvalidArgumentError
-from lattice_store.subjects import matches
+from lattice_store.subjects import check_filter, matches
 
 Way = Literal["both", "in", "out"]
 
@@ -49,6 +49,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidArgumentError(f"{name}={value} is below {least}")
 
 
+def _check_subject(subject: object) -> None:
+    if not isinstance(subject, str):  # such as a chance that was given without its name
+        raise InvalidArgumentError(f"subject={subject!r} is no subject; a chance is given as chance=…")
+    check_filter(subject)
+
+
 class Drop(Fault, frozen=True):
     """A message is lost: one that a client publishes (*way* ``in``), one that the server itself sends (``out``), or either.
 
@@ -62,6 +68,7 @@ class Drop(Fault, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_subject(self.subject)
         if self.way not in get_args(Way):
             raise InvalidArgumentError(f"way={self.way!r} is none of {', '.join(get_args(Way))}")
 
@@ -93,6 +100,10 @@ class NoResponders(Fault, frozen=True):
 
     subject: str = ">"
     first = "subject"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_subject(self.subject)
 
 
 class StallAfter(Fault, frozen=True):

@@ -53,6 +53,7 @@ def test_faults_as_text(text, fault):
         ("drop=x", "'x' in 'drop=x' is no number"),
         ("drop=2", "chance=2.0 is no probability"),
         ("drop,sometimes=1", "'sometimes=1' in 'drop,sometimes=1' is no option of drop: "),
+        ("drop,subject=a..b", "subject 'a..b' is not a dot-separated list"),
         ("drop,way=up", "way='up' is none of both, in, out"),
         ("cut-after", "'cut-after' does not say bytes: cut-after=…"),
         ("cut-after=1.5", "'1.5' in 'cut-after=1.5' is no number"),
@@ -154,3 +155,9 @@ def faults_by_name() -> list[str]:
     with pytest.raises(InvalidArgumentError) as caught:
         parse("?")
     return str(caught.value).partition("those are ")[2].split(", ")
+
+
+def test_a_chance_without_its_name_is_no_subject():
+    with pytest.raises(InvalidArgumentError) as caught:
+        Drop(0.1)
+    assert str(caught.value) == "subject=0.1 is no subject; a chance is given as chance=…"
