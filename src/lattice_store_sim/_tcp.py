@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from lattice_store.errors import InvalidArgumentError
 from lattice_store_sim._clock import VirtualClock
-from lattice_store_sim._core._image import Kept
 from lattice_store_sim._core._profile import NEWEST
 from lattice_store_sim._server import Profile, Shell, SimServer
 from lattice_store_sim._store_dir import StoreDir
@@ -322,10 +321,19 @@ class TcpServer(Shell):
             self._arm()
 
 
-def _begin_with(sim: SimServer[Any], kept: Sequence[Kept], store_dir: object) -> None:
-    if sim._core.streams:
-        raise InvalidArgumentError(f"{sim!r} has streams already, and so has store_dir {str(store_dir)!r}")
-    sim._begin(kept)
+def _simulated(
+    sim: SimServer[Any] | None, profile: Profile | None, domain: str, store: StoreDir | None
+) -> SimServer[Any]:
+    """Return the server to be served, which begins with what a folder holds."""
+    if store is not None:
+        profile = store.profile(profile if sim is None else sim.profile)
+    if sim is None:
+        sim = SimServer(profile=NEWEST if profile is None else profile, domain=domain)
+    if store is not None and (kept := store.load()):
+        if sim._core.streams:
+            raise InvalidArgumentError(f"{sim!r} has streams already, and so has store_dir {str(store.path)!r}")
+        sim._begin(kept)
+    return sim
 
 
 @asynccontextmanager
@@ -374,15 +382,9 @@ async def serve(
         raise InvalidArgumentError("serve(sim, profile=…, domain=…): the server has these already; give it or them")
     _check_host(host, allow_remote=allow_remote)
     store = None if store_dir is None else StoreDir(store_dir)
-    kept = []
     try:
-        if store is not None:
-            kept = store.load()
-            profile = store.profile(profile if sim is None else sim.profile)
-        sim = SimServer(profile=NEWEST if profile is None else profile, domain=domain) if sim is None else sim
-        if kept:
-            _begin_with(sim, kept, store_dir)
-        server = TcpServer(sim, limits or WireLimits(), auth, tls, tls_first=tls_first)
+        served = _simulated(sim, profile, domain, store)
+        server = TcpServer(served, limits or WireLimits(), auth, tls, tls_first=tls_first)
         await server._start(host, port, name=name, seed=seed, store=store)
     except BaseException:
         if store is not None:
