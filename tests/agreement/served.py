@@ -12,7 +12,7 @@ from lattice_store.clock import SystemClock
 from lattice_store_sim import SimServer, TcpServer, serve
 from tests.agreement.client import Arrival, Client
 from tests.agreement.ground import Ground
-from tests.agreement.sides import Side
+from tests.agreement.sides import Connected, Side
 
 T = TypeVar("T")
 _PONG_S: Final = 10.0
@@ -44,7 +44,7 @@ class Loop:
         self._loop.close()
 
 
-class Served:
+class Served(Connected):
     """A simulated server of its own on TCP, and one connection to it."""
 
     name: ClassVar = "the simulator over TCP"
@@ -70,15 +70,6 @@ class Served:
 
     def at(self, moment_ns: int) -> None:
         """Messages arrive when they do."""
-
-    def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
-        self._client.publish(subject, payload, headers, reply)
-
-    def subscribe(self, subject: str, group: str = "") -> None:
-        self._sids[subject, group] = self._client.subscribe(subject, group)
-
-    def unsubscribe(self, subject: str, group: str = "") -> None:
-        self._client.unsubscribe(self._sids.pop((subject, group)))
 
     def receive(self, wait_s: float) -> list[Arrival]:
         return self.settle()

@@ -56,7 +56,23 @@ class Side(Protocol):
         ...
 
 
-class Running:
+class Connected:
+    """What is the same of every server behind one connection."""
+
+    _client: Client
+    _sids: dict[tuple[str, str], str]
+
+    def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
+        self._client.publish(subject, payload, headers, reply)
+
+    def subscribe(self, subject: str, group: str = "") -> None:
+        self._sids[subject, group] = self._client.subscribe(subject, group)
+
+    def unsubscribe(self, subject: str, group: str = "") -> None:
+        self._client.unsubscribe(self._sids.pop((subject, group)))
+
+
+class Running(Connected):
     """A real nats-server behind one connection, which serves example after example."""
 
     name: ClassVar = "the server"
@@ -69,15 +85,6 @@ class Running:
 
     def at(self, moment_ns: int) -> None:
         pass
-
-    def send(self, subject: str, payload: bytes, headers: bytes, reply: str) -> None:
-        self._client.publish(subject, payload, headers, reply)
-
-    def subscribe(self, subject: str, group: str = "") -> None:
-        self._sids[subject, group] = self._client.subscribe(subject, group)
-
-    def unsubscribe(self, subject: str, group: str = "") -> None:
-        self._client.unsubscribe(self._sids.pop((subject, group)))
 
     def receive(self, wait_s: float) -> list[Arrival]:
         return self._client.read(wait_s)
