@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from lattice_store.errors import ApiError
@@ -63,7 +64,7 @@ class Schedules:
         for message in log.messages.values():
             if message.headers and (schedule := found._schedule_of(message)) is not None:
                 found._by_subject[message.subject] = _Entry(message.sequence, schedule.due_ns)
-        found._set_deadline(now_ns)
+        found._look_for_next(now_ns)
         return found
 
     def copy(self, log: Log) -> Schedules:
@@ -80,8 +81,8 @@ class Schedules:
         schedule = self._schedule_of(message) if block else None
         scheduler = read_header(block, names.SCHEDULER)
         if schedule is not None:
-            self._by_subject[message.subject] = _Entry(message.sequence, schedule.due_ns)
-            self._set_deadline(message.time_ns)
+            entry = self._by_subject[message.subject] = _Entry(message.sequence, schedule.due_ns)
+            self._look_for(entry, message.time_ns)
         elif not scheduler or not self._profile.schedules_repeat:
             self._by_subject.pop(message.subject, None)
         if scheduler and self._profile.schedules_repeat:
@@ -98,7 +99,7 @@ class Schedules:
         entry = self._by_subject.get(subject)
         if due_ns is not None and entry is not None:
             entry.due_ns, entry.fired = int64(due_ns), False
-            self._set_deadline(now_ns)
+            self._look_for(entry, now_ns)
 
     def _schedule_of(self, message: Message) -> Schedule | None:
         try:
@@ -108,13 +109,19 @@ class Schedules:
 
     # -- time ---------------------------------------------------------------------------------------
 
-    def _set_deadline(self, now_ns: int) -> None:
-        """Look at what comes due next; a look that is planned for earlier stays."""
-        due = min((entry.due_ns for entry in self._by_subject.values() if not entry.fired), default=None)
-        if due is not None and not self._busy:
-            deadline_ns = max(due, now_ns + _SHORTEST_NS)
+    def _look_for(self, entry: _Entry, now_ns: int) -> None:
+        """Look when a schedule comes due; a look that is planned for earlier stays."""
+        if not self._busy:
+            deadline_ns = max(entry.due_ns, now_ns + _SHORTEST_NS)
             if self.deadline_ns is None or deadline_ns < self.deadline_ns:
                 self.deadline_ns = deadline_ns
+
+    def _look_for_next(self, now_ns: int) -> None:
+        """Look when the next of all schedules comes due."""
+        unfired = (entry for entry in self._by_subject.values() if not entry.fired)
+        following = min(unfired, key=attrgetter("due_ns"), default=None)
+        if following is not None:
+            self._look_for(following, now_ns)
 
     def look_at_once(self, now_ns: int) -> None:
         """Wait no longer for what is due already, as after an update (memstore.go, ``UpdateConfig``)."""
@@ -140,14 +147,14 @@ class Schedules:
         """Look at what comes next, once all that has come due is published."""
         if self._busy:
             self._busy = False
-            self._set_deadline(now_ns)
+            self._look_for_next(now_ns)
 
     def restart(self, now_ns: int) -> None:
         """Begin anew with what is stored, as a server does when it comes up."""
         for entry in self._by_subject.values():
             entry.fired = False
         self.deadline_ns = None
-        self._set_deadline(now_ns)
+        self._look_for_next(now_ns)
 
     # -- what becomes of a message --------------------------------------------------------------------
 
